@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* child.c - the IPsec SAs of one phase 2: keying material and what the kernel service is told. */
+#include "child.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "events.h"
+#include "map.h"
+#include "sa.h"
+#include "shard.h"
+
+/* RFC 2409 5.5: KEYMAT = K1 | K2 | ...; Kn = prf(SKEYID_d, Kn-1 | [ g(qm)^xy | ] protocol | SPI | Ni_b | Nr_b). */
+int child_keymat(const struct ike_sa *sa, const struct esp_transform *t, uint32_t spi, struct bytes dh_shared, struct bytes ni,
+		 struct bytes nr, struct secret *out)
+{
+	const struct mac_alg *prf = sa->transform.prf_alg;
+	size_t need = (size_t)t->key_len + t->salt_len + t->mac_key_len;
+	uint8_t block[HASH_SIZE_MAX], head[5];
+	struct writer w = writer_over(head, sizeof(head));
+	int fault = secret_new(out, need ? need : 1);
+
+	put_u8(&w, PROTO_ESP);
+	put_u32(&w, spi);
+	for (size_t done = 0; fault == 0 && done < need; done += prf->size) {
+		struct bytes in[] = { { block, done ? prf->size : 0 }, dh_shared, { head, sizeof(head) }, ni, nr };
+		fault = prf->run(sa_skeyid_d(sa), in, COUNT(in), block);
+		if (fault == 0)
+			memcpy(out->at + done, block, need - done < prf->size ? need - done : prf->size);
+	}
+	wipe(block, sizeof(block));
+	if (fault < 0)
+		secret_free(out);
+	return fault;
+}
+
+static const struct kernel_ipsec *kernel_of(const struct child *child, void **state)
+{
+	const struct provider *provider = child->sa->shard->engine->kernel;
+
+	*state = provider ? provider->state : NULL;
+	return provider ? provider->ops : NULL;
+}
+
+int child_install(struct child *child, bool inbound, const struct secret *keymat)
+{
+	const struct esp_transform *t = &child->transform;
+	size_t encryption_len = (size_t)t->key_len + t->salt_len;
+	void *state;
+	const struct kernel_ipsec *kernel = kernel_of(child, &state);
+	struct ipsec_sa sa = {
+		.spi = inbound ? child->spi_in : child->spi_out,
+		.inbound = inbound,
+		.transport = child->transport,
+		.udp_encap = child->udp_encap,
+		.local = child->sa->local,
+		.remote = child->sa->remote,
+		.local_ts = child->local_ts,
+		.remote_ts = child->remote_ts,
+		.transform = *t,
+		.encryption_key = bytes_of(keymat->at, encryption_len),
+		.integrity_key = bytes_of(keymat->at + encryption_len, t->mac_key_len),
+		.replay_window = child->config->replay_window,
+		.child = child->id,
+		.mtu = child->config->mtu,
+	};
+
+	int fault = kernel->sa_add(state, &sa);
+	if (fault < 0)
+		return fault;
+	*(inbound ? &child->has_inbound : &child->has_outbound) = true;
+	return 0;
+}
+
+int child_install_policy(struct child *child)
+{
+	void *state;
+	const struct kernel_ipsec *kernel = kernel_of(child, &state);
+	struct ipsec_policy policy = {
+		.child = child->id,
+		.transport = child->transport,
+		.local_ts = child->local_ts,
+		.remote_ts = child->remote_ts,
+		.local = child->sa->local,
+		.remote = child->sa->remote,
+		.want_acquire = child->sa->connection->keep == KEEP_ON_DEMAND,
+	};
+
+	return kernel->policy_add(state, &policy);
+}
+
+static bool is_only_one(const struct child *child)
+{
+	LIST_EACH(it, &child->sa->children) {
+		const struct child *other = CONTAINER(it, struct child, in_sa);
+		if (other != child && other->id == child->id)
+			return false;
+	}
+	return true;
+}
+
+void child_free(struct child *child, const char *reason)
+{
+	void *state;
+	const struct kernel_ipsec *kernel = kernel_of(child, &state);
+	struct ike_sa *sa = child->sa;
+	bool was_up = child->has_inbound && child->has_outbound;
+
+	timer_stop(loop_timers(sa->shard->loop), &child->expiry);
+	if (child->has_outbound)
+		kernel->sa_delete(state, child->spi_out, false, &sa->remote);
+	if (child->has_inbound)
+		kernel->sa_delete(state, child->spi_in, true, &sa->remote);
+	/* The policy of a connection that means to be up outlives its SAs: nothing leaves in the clear meanwhile. */
+	if (was_up && sa->connection->keep == KEEP_PASSIVE && is_only_one(child))
+		kernel->policy_delete(state, child->id);
+	if (was_up) {
+		log_info(&sa->ctx, "child %s is down: %s", child->config->name, reason);
+		sa_publish(sa, EVENT_CHILD_DOWN, child, NULL, reason, false);
+	}
+	list_remove(&child->in_sa);
+	settings_unref(child->settings);
+	free(child);
+}
+
+struct child *child_find(struct ike_sa *sa, uint32_t spi, bool inbound)
+{
+	LIST_EACH(it, &sa->children) {
+		struct child *child = CONTAINER(it, struct child, in_sa);
+		if ((inbound ? child->spi_in : child->spi_out) == spi)
+			return child;
+	}
+	return NULL;
+}
+
+struct child *child_find_config(struct ike_sa *sa, const struct child_settings *config)
+{
+	LIST_EACH(it, &sa->children) {
+		struct child *child = CONTAINER(it, struct child, in_sa);
+		if (child->config == config && child->has_outbound)
+			return child;
+	}
+	return NULL;
+}
+
+uint32_t child_id(const struct connection_settings *c, const struct child_settings *child)
+{
+	/* No secret: the same names must give the same number after a restart. */
+	static const uint8_t key[16] = "keyferry child";
+	uint64_t a = siphash(key, bytes_text(c->name)), b = siphash(key, bytes_text(child->name));
+	uint8_t both[16];
+	struct writer w = writer_over(both, sizeof(both));
+
+	put_u64(&w, a);
+	put_u64(&w, b);
+	uint32_t id = (uint32_t)siphash(key, bytes_of(both, sizeof(both)));
+	return id ? id : 1;
+}

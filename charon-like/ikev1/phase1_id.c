@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* phase1_id.c - identities and the proof of them, messages 5 and 6 of Main Mode (RFC 2409 5), and the end of phase 1. */
+#include <stdio.h>
+
+#include "peers.h"
+#include "shard.h"
+#include "v1.h"
+
+enum { ID_BODY_MAX = IDENTITY_DATA_MAX + 8 };
+
+enum verdict v1_put_id(struct exchange *ex, struct message_out *out)
+{
+	struct phase1 *ph1 = v1_phase1(ex);
+	const struct identity *configured = &ph1->connection->local_id;
+	struct bytes ip = address_bytes(&ex->sa->local);
+	struct identity address = { ex->sa->local.family == AF_INET ? ID_IPV4_ADDR : ID_IPV6_ADDR, ip };
+	uint8_t body[ID_BODY_MAX];
+	struct writer w = writer_over(body, sizeof(body));
+
+	identity_put(&w, configured->type ? configured : &address);
+	ph1->id_body[ex->role] = arena_keep(&ex->arena, writer_bytes(&w));
+	if (w.failed || !ph1->id_body[ex->role].at)
+		return ex_fault(ex, "our ID does not fit", FAULT_MEMORY);
+	message_put(out, PAY_ID, ph1->id_body[ex->role]);
+	return STEP_OK;
+}
+
+/*
+ * The responder chose a connection by addresses; among those that would have led here as well, the one
+ * whose remote ID is the peer's is meant.
+ */
+struct meant {
+	const struct exchange *ex;
+};
+
+static bool is_meant(const struct connection_settings *c, void *arg)
+{
+	const struct meant *meant = arg;
+	const struct phase1 *ph1 = v1_phase1(meant->ex);
+	bool offers_it = false;
+
+	if (strcmp(c->mode, ph1->connection->mode) != 0 || strcmp(c->auth, ph1->connection->auth) != 0)
+		return false;
+	for (size_t i = 0; i < c->proposals.count && !offers_it; i++)
+		offers_it = ike_transform_same(&c->proposals.at[i], &ph1->transform);
+	return offers_it && identity_matches(&c->remote_id, &ph1->peer_id) && ph1->auth->fits(meant->ex, c, &ph1->peer_id);
+}
+
+enum verdict v1_keep_id(struct exchange *ex, const struct message *in)
+{
+	struct phase1 *ph1 = v1_phase1(ex);
+	struct bytes body = message_payload(in, PAY_ID);
+	const char *why;
+
+	if (identity_read(&ph1->peer_id, body, &why) < 0)
+		return ex_drop(ex, "malformed", "the ID payload is refused: %s", why);
+	ph1->id_body[role_other(ex->role)] = body;
+	return STEP_OK;
+}
+
+/* Only once HASH or SIG was right does it matter whom the ID names. */
+static enum verdict find_connection(struct exchange *ex)
+{
+	struct phase1 *ph1 = v1_phase1(ex);
+	char theirs[IDENTITY_TEXT_MAX], ours[IDENTITY_TEXT_MAX];
+
+	if (ex->role == RESPONDER) {
+		struct meant meant = { ex };
+		const struct connection_settings *c =
+			settings_match(ex->sa->settings, &ex->sa->local, &ex->sa->remote, is_meant, &meant);
+		if (c) {
+			ph1->connection = c;
+			return STEP_OK;
+		}
+	} else if (identity_matches(&ph1->connection->remote_id, &ph1->peer_id)) {
+		return STEP_OK;
+	}
+	return ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch",
+			"the peer says it is %s, connection %s expects %s: correct id= of <remote> here, or the peer's own ID",
+			identity_text(theirs, &ph1->peer_id), ph1->connection->name, identity_text(ours, &ph1->connection->remote_id));
+}
+
+/*
+ * RFC 2409 5: HASH_I = prf(SKEYID, g^xi | g^xr | CKY-I | CKY-R | SAi_b | IDii_b), HASH_R with
+ * initiator and responder exchanged, but SAi_b always.
+ */
+static int compute_proof(const struct exchange *ex, enum role prover, uint8_t out[HASH_SIZE_MAX])
+{
+	const struct phase1 *ph1 = v1_phase1(ex);
+	enum role other = role_other(prover);
+	const uint8_t *cookie[2] = { ex->sa->cookie[INITIATOR], ph1->cookie_r };
+	struct bytes in[] = {
+		ph1->ke[prover], ph1->ke[other], { cookie[prover], COOKIE_SIZE }, { cookie[other], COOKIE_SIZE }, ph1->sa_body,
+		ph1->id_body[prover],
+	};
+
+	return ph1->transform.prf_alg->run(ph1->skeyid, in, COUNT(in), out);
+}
+
+enum verdict v1_put_proof(struct exchange *ex, struct message_out *out)
+{
+	struct phase1 *ph1 = v1_phase1(ex);
+	uint8_t octets[HASH_SIZE_MAX];
+
+	int fault = compute_proof(ex, ex->role, octets);
+	if (fault < 0)
+		return ex_fault(ex, "computing HASH_I or HASH_R failed", fault);
+	struct writer *w = message_open(out, ph1->auth->carrier);
+	enum verdict verdict = ph1->auth->prove(ex, bytes_of(octets, ph1->transform.prf_alg->size), w);
+	message_close(out);
+	return verdict;
+}
+
+enum verdict v1_check_proof(struct exchange *ex, const struct message *in)
+{
+	struct phase1 *ph1 = v1_phase1(ex);
+	uint8_t octets[HASH_SIZE_MAX];
+	size_t i = 0;
+
+	int fault = compute_proof(ex, role_other(ex->role), octets);
+	if (fault < 0)
+		return ex_fault(ex, "computing HASH_I or HASH_R failed", fault);
+	TRY(ph1->auth->check(ex, bytes_of(octets, ph1->transform.prf_alg->size), message_payload(in, ph1->auth->carrier)));
+	TRY(find_connection(ex));
+	for (const struct payload_view *payload; (payload = message_next(in, PAY_NOTIFY, &i));) {
+		struct v1_notice notice;
+		if (v1_read_notice(&notice, payload) == 0 && notice.type == NOTIFY_INITIAL_CONTACT)
+			ph1->initial_contact = true;
+	}
+	return STEP_OK;
+}
+
+/*
+ * RFC 2407 4.6.3.3. It stands before HASH, so that HASH lies in the last cipher block: a message whose last block was
+ * changed is refused, and with it a last block that would break the IVs of phase 2.
+ */
+enum verdict v1_put_initial_contact(struct exchange *ex, struct message_out *out)
+{
+	const struct phase1 *ph1 = v1_phase1(ex);
+	const struct identity *peer = ex->role == INITIATOR ? &ph1->connection->remote_id : &ph1->peer_id;
+	struct v1_notice notice = {
+		.payload = PAY_NOTIFY, .protocol = PROTO_ISAKMP, .type = NOTIFY_INITIAL_CONTACT, .spi_len = 2 * COOKIE_SIZE, .spi_count = 1,
+	};
+
+	if (!peer->type || peers_knows(ex->sa->shard->engine->peers, peer))
+		return STEP_OK;
+	memcpy(notice.spi, ex->sa->cookie[INITIATOR], COOKIE_SIZE);
+	memcpy(notice.spi + COOKIE_SIZE, ph1->cookie_r, COOKIE_SIZE);
+	v1_put_notice(out, &notice);
+	return STEP_OK;
+}
+
+const char *v1_unreadable(const struct exchange *ex, char *why, size_t size)
+{
+	const struct phase1 *ph1 = v1_phase1(ex);
+
+	if (!ph1->auth || !ph1->auth->explain)
+		return NULL;
+	ph1->auth->explain(ex, why, size);
+	return "psk-mismatch";
+}
+
+static int keep_identities(struct exchange *ex)
+{
+	struct phase1 *ph1 = v1_phase1(ex);
+	struct ike_sa *sa = ex->sa;
+	struct identity own;
+	const char *why;
+
+	if (identity_read(&own, ph1->id_body[ex->role], &why) < 0)
+		return FAULT_INPUT;
+	int fault = identity_copy(&sa->local_id, &own);
+	return fault < 0 ? fault : identity_copy(&sa->remote_id, &ph1->peer_id);
+}
+
+static int keep_keys(struct exchange *ex)
+{
+	struct phase1 *ph1 = v1_phase1(ex);
+	struct ike_sa *sa = ex->sa;
+	size_t prf_len = ph1->transform.prf_alg->size;
+
+	int fault = secret_new(&sa->keys, 2 * prf_len + ph1->cipher_key.len);
+	if (fault < 0)
+		return fault;
+	memcpy(sa->keys.at, ph1->skeyid_d.at, prf_len);
+	memcpy(sa->keys.at + prf_len, ph1->skeyid_a.at, prf_len);
+	memcpy(sa->keys.at + 2 * prf_len, ph1->cipher_key.at, ph1->cipher_key.len);
+	sa->prf_len = (uint8_t)prf_len;
+	sa->key_len = (uint8_t)ph1->cipher_key.len;
+	return 0;
+}
+
+void v1_authenticated(struct exchange *ex)
+{
+	struct phase1 *ph1 = v1_phase1(ex);
+	struct ike_sa *sa = ex->sa;
+	int fault;
+
+	if ((fault = keep_keys(ex)) < 0 || (fault = keep_identities(ex)) < 0) {
+		ex_fault(ex, "keeping the new SA failed", fault);
+		sa_free(sa);
+		return;
+	}
+	sa->connection = ph1->connection;
+	sa->transform = ph1->transform;
+	sa->auth = ph1->auth;
+	sa->lifetime = ph1->lifetime;
+	sa->local_nat = ph1->local_nat;
+	sa->remote_nat = ph1->remote_nat;
+	sa->udp_encap = ph1->udp_encap;
+	sa->peer_initial_contact = ph1->initial_contact;
+	memcpy(sa->last_iv, ex->iv, sizeof(sa->last_iv));
+	sa_established(sa);
+}
+
+bool v1_is_fresh(const struct ike_sa *sa, enum role role)
+{
+	return sa->state == SA_CONNECTING && sa->role == role && list_empty(&sa->exchanges);
+}
+
+bool v1_is_established(const struct ike_sa *sa, enum role role)
+{
+	(void)role;
+	return sa->state == SA_ESTABLISHED;
+}

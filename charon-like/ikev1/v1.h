@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * v1.h - what the IKEv1 modes share: negotiation and keys of phase 1, HASHes and IVs, NAT detection, notices. Functions that
+ * return a verdict run inside steps and keep to their rule: they write only to the exchange's scratch and arena.
+ */
+#ifndef KEYFERRY_V1_H
+#define KEYFERRY_V1_H
+#include "auth.h"
+#include "exchange.h"
+#include "identity.h"
+#include "proposal.h"
+#include "sa.h"
+
+enum {
+	NONCE_SIZE = 32,           /* ours; RFC 2409 5: 8 to 256 octets                                  */
+	NONCE_MIN = 8,
+	NONCE_MAX = 256,
+};
+
+/* The scratch of a phase 1 mode begins with this. Views point into the exchange's arena. */
+struct phase1 {
+	const struct connection_settings *connection;
+	struct ike_transform transform;
+	const struct auth_method *auth;
+	uint32_t lifetime;                           /* seconds                                          */
+	uint8_t proposal_number, transform_number;   /* of the choice                                    */
+	uint8_t cookie_r[COOKIE_SIZE];
+	struct bytes sa_body;                        /* SAi_b                                            */
+	struct bytes ke[2], nonce[2], id_body[2];    /* indexed by role                                  */
+	struct bytes dh_private;
+	struct bytes skeyid, skeyid_d, skeyid_a, cipher_key;
+	struct identity peer_id;
+	bool peer_nat_t, peer_dpd;                   /* what its vendor IDs say                          */
+	bool local_nat, remote_nat, udp_encap;
+	bool initial_contact;                        /* it says so                                       */
+};
+
+static inline struct phase1 *v1_phase1(const struct exchange *ex)
+{
+	return ex->scratch;
+}
+
+extern const struct protection v1_protection;
+
+/* ---- phase 1: SA (phase1_sa.c) ---- */
+enum verdict v1_begin_phase1(struct exchange *ex, const void *unused);
+enum verdict v1_put_offer(struct exchange *ex, struct message_out *out);
+enum verdict v1_choose(struct exchange *ex, const struct message *in);       /* responder: pick one of theirs     */
+enum verdict v1_put_choice(struct exchange *ex, struct message_out *out);
+enum verdict v1_accept(struct exchange *ex, const struct message *in);       /* initiator: it must be ours        */
+
+/* ---- phase 1: keys (phase1_keys.c) ---- */
+enum verdict v1_put_ke_nonce(struct exchange *ex, struct message_out *out);
+enum verdict v1_keep_ke_nonce(struct exchange *ex, const struct message *in);
+enum verdict v1_derive_keys(struct exchange *ex);                            /* SKEYID, _d, _a, _e, the first IV  */
+
+/* ---- phase 1: identities and proof (phase1_id.c) ---- */
+enum verdict v1_put_id(struct exchange *ex, struct message_out *out);
+enum verdict v1_keep_id(struct exchange *ex, const struct message *in);
+enum verdict v1_put_initial_contact(struct exchange *ex, struct message_out *out);
+enum verdict v1_put_proof(struct exchange *ex, struct message_out *out);
+enum verdict v1_check_proof(struct exchange *ex, const struct message *in);
+const char *v1_unreadable(const struct exchange *ex, char *why, size_t size);
+void v1_authenticated(struct exchange *ex);                                  /* done(): the SA gets it all        */
+bool v1_is_fresh(const struct ike_sa *sa, enum role role);
+bool v1_is_established(const struct ike_sa *sa, enum role role);
+
+/* ---- vendor IDs and NAT detection (vendor.c, natd.c) ---- */
+enum verdict v1_put_vendor_ids(struct exchange *ex, struct message_out *out);
+enum verdict v1_take_vendor_ids(struct exchange *ex, const struct message *in);
+enum verdict v1_put_natd(struct exchange *ex, struct message_out *out);
+enum verdict v1_take_natd(struct exchange *ex, const struct message *in);
+/* RFC 3947 4: once NAT-D told of a NAT, the initiator goes on between the NAT ports. */
+void v1_float(struct exchange *ex, size_t row);
+/* True where UDP encapsulation is wanted though there may be no NAT. */
+bool v1_forces_encap(const struct ike_sa *sa, const struct connection_settings *c);
+
+/* ---- under an ISAKMP SA: HASH(1), (2), (3) (hash.c) ---- */
+/* Opens a HASH payload that v1_close_hash() fills once the rest of the message is written. */
+void v1_open_hash(struct exchange *ex, struct message_out *out);
+/* prf(SKEYID_a, before | M-ID | between | everything after the HASH payload). */
+enum verdict v1_close_hash(struct exchange *ex, struct message_out *out, struct bytes before, struct bytes between);
+enum verdict v1_check_hash(struct exchange *ex, const struct message *in, struct bytes before, struct bytes between);
+
+/* ---- notices: what an Informational message carries (notice.c) ---- */
+struct v1_notice {
+	uint8_t payload;                             /* PAY_NOTIFY or PAY_DELETE                         */
+	uint8_t protocol;                            /* PROTO_ISAKMP, PROTO_ESP                          */
+	uint16_t type;                               /* PAY_NOTIFY: enum notify_type                     */
+	size_t spi_len, spi_count;                   /* octets of one, how many                          */
+	uint8_t spi[16];                             /* of a notify; a delete of several takes `spis`    */
+	const uint8_t *spis;
+	struct bytes data;
+};
+/* Body of a Notify or Delete payload. */
+void v1_put_notice(struct message_out *out, const struct v1_notice *notice);
+/* FAULT_INPUT: malformed. `spis` points to the SPIs, one after the other. */
+int v1_read_notice(struct v1_notice *out, const struct payload_view *payload) MUST_CHECK;
+/* Sends a notice under the established SA, if a plugin speaks Informational. */
+void v1_send_notice(struct ike_sa *sa, const struct v1_notice *notice);
+void v1_send_notify(struct ike_sa *sa, uint16_t type, uint8_t protocol, struct bytes spi, struct bytes data);
+void v1_tell_deleted(struct ike_sa *sa);
+void v1_tell_child_deleted(struct child *child);
+/* An Informational message in the clear: a hint for the log, never more. */
+void v1_take_hint(struct ike_sa *sa, const struct packet *packet);
+
+#endif

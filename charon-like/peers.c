@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* peers.c - who is connected, over all shards: for INITIAL-CONTACT and to find the shard that has a connection. */
+#include "peers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "sa.h"
+#include "shard.h"
+
+/* One authenticated SA. */
+struct peer {
+	UT_hash_handle hh;               /* by cookies                         */
+	UT_hash_handle hh_id;            /* by identity: the newest of a ring  */
+	uint8_t cookies[2 * COOKIE_SIZE];
+	unsigned shard;
+	struct list same_id;
+	bool heads;                      /* it is the one in by_id             */
+	char connection[64];
+	size_t id_len;
+	uint8_t id[];                    /* type, then data                    */
+};
+
+/* any, under lock */
+struct peers {
+	pthread_mutex_t lock;
+	struct peer *by_cookies, *by_id;
+};
+
+struct peers *peers_new(void)
+{
+	struct peers *peers = calloc(1, sizeof(*peers));
+
+	if (peers)
+		pthread_mutex_init(&peers->lock, NULL);
+	return peers;
+}
+
+static void remove_peer(struct peers *peers, struct peer *peer)
+{
+	HASH_DELETE(hh, peers->by_cookies, peer);
+	if (peer->heads) {
+		HASH_DELETE(hh_id, peers->by_id, peer);
+		if (!list_empty(&peer->same_id)) {
+			struct peer *heir = CONTAINER(list_first(&peer->same_id), struct peer, same_id);
+			heir->heads = true;
+			HASH_ADD_KEYPTR(hh_id, peers->by_id, heir->id, heir->id_len, heir);
+		}
+	}
+	list_remove(&peer->same_id);
+	free(peer);
+}
+
+void peers_free(struct peers *peers)
+{
+	if (!peers)
+		return;
+	while (peers->by_cookies)
+		remove_peer(peers, peers->by_cookies);
+	pthread_mutex_destroy(&peers->lock);
+	free(peers);
+}
+
+static size_t id_key(uint8_t out[1 + IDENTITY_DATA_MAX], const struct identity *id)
+{
+	size_t len = id->data.len < IDENTITY_DATA_MAX ? id->data.len : IDENTITY_DATA_MAX;
+
+	out[0] = id->type;
+	if (len)
+		memcpy(out + 1, id->data.at, len);
+	return 1 + len;
+}
+
+int peers_add(struct peers *peers, const struct ike_sa *sa)
+{
+	uint8_t key[1 + IDENTITY_DATA_MAX];
+	size_t len = id_key(key, &sa->remote_id);
+	struct peer *peer = calloc(1, sizeof(*peer) + len), *head;
+
+	if (!peer)
+		return FAULT_MEMORY;
+	memcpy(peer->cookies, sa->cookie, sizeof(peer->cookies));
+	memcpy(peer->id, key, peer->id_len = len);
+	peer->shard = sa->shard->index;
+	strncpy(peer->connection, sa->connection->name, sizeof(peer->connection) - 1);
+	list_init(&peer->same_id);
+	pthread_mutex_lock(&peers->lock);
+	HASH_ADD(hh, peers->by_cookies, cookies, sizeof(peer->cookies), peer);
+	HASH_FIND(hh_id, peers->by_id, key, len, head);
+	if (head) {
+		list_append(&head->same_id, &peer->same_id);
+	} else {
+		peer->heads = true;
+		HASH_ADD_KEYPTR(hh_id, peers->by_id, peer->id, peer->id_len, peer);
+	}
+	pthread_mutex_unlock(&peers->lock);
+	return 0;
+}
+
+void peers_remove(struct peers *peers, const struct ike_sa *sa)
+{
+	struct peer *peer;
+
+	pthread_mutex_lock(&peers->lock);
+	HASH_FIND(hh, peers->by_cookies, sa->cookie, sizeof(peer->cookies), peer);
+	if (peer)
+		remove_peer(peers, peer);
+	pthread_mutex_unlock(&peers->lock);
+}
+
+bool peers_knows(struct peers *peers, const struct identity *remote_id)
+{
+	uint8_t key[1 + IDENTITY_DATA_MAX];
+	size_t len = id_key(key, remote_id);
+	struct peer *peer;
+
+	pthread_mutex_lock(&peers->lock);
+	HASH_FIND(hh_id, peers->by_id, key, len, peer);
+	pthread_mutex_unlock(&peers->lock);
+	return peer != NULL;
+}
+
+/* Tells a shard to forget one SA. */
+struct forget {
+	struct job job;
+	struct shard *shard;
+	uint8_t cookies[2][COOKIE_SIZE];
+};
+
+static void forget_run(struct job *job)
+{
+	struct forget *forget = CONTAINER(job, struct forget, job);
+	struct ike_sa *sa = sa_find(&forget->shard->sas, forget->cookies);
+
+	if (sa) {
+		log_info(&sa->ctx, "the peer began anew (INITIAL-CONTACT): this SA and its children are forgotten");
+		sa_free(sa);
+	}
+	free(forget);
+}
+
+void peers_forget_others(struct engine *engine, const struct ike_sa *sa)
+{
+	struct peers *peers = engine->peers;
+	uint8_t key[1 + IDENTITY_DATA_MAX];
+	size_t len = id_key(key, &sa->remote_id);
+	struct peer *head;
+
+	pthread_mutex_lock(&peers->lock);
+	HASH_FIND(hh_id, peers->by_id, key, len, head);
+	for (struct peer *peer = head; peer;) {
+		if (memcmp(peer->cookies, sa->cookie, sizeof(peer->cookies)) != 0) {
+			struct forget *forget = calloc(1, sizeof(*forget));
+			if (!forget)
+				break;
+			forget->job.run = forget_run;
+			forget->shard = engine->shards[peer->shard];
+			memcpy(forget->cookies, peer->cookies, sizeof(forget->cookies));
+			loop_post(forget->shard->loop, &forget->job);
+		}
+		peer = CONTAINER(peer->same_id.next, struct peer, same_id);
+		if (peer == head)
+			break;
+	}
+	pthread_mutex_unlock(&peers->lock);
+}
+
+int peers_shard_of(struct peers *peers, const char *connection)
+{
+	int shard = -1;
+
+	pthread_mutex_lock(&peers->lock);
+	for (struct peer *peer = peers->by_cookies; peer && shard < 0; peer = peer->hh.next)
+		if (strcmp(peer->connection, connection) == 0)
+			shard = (int)peer->shard;
+	pthread_mutex_unlock(&peers->lock);
+	return shard;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* peers.h - who is connected: the only structure that shards share. */
+#ifndef KEYFERRY_PEERS_H
+#define KEYFERRY_PEERS_H
+#include "identity.h"
+#include "message.h"
+
+struct peers;              /* any thread, under its own lock, held for a few instructions */
+struct engine;
+struct ike_sa;
+
+struct peers *peers_new(void) MUST_CHECK;
+void peers_free(struct peers *peers);
+/* An authenticated SA came or went. */
+int peers_add(struct peers *peers, const struct ike_sa *sa) MUST_CHECK;
+void peers_remove(struct peers *peers, const struct ike_sa *sa);
+/* Nobody with this identity is connected: then INITIAL-CONTACT is true (RFC 2407 4.6.3.3). */
+bool peers_knows(struct peers *peers, const struct identity *remote_id);
+/* INITIAL-CONTACT from the peer of `sa`: its older SAs, on whichever shard, are freed without telling it. */
+void peers_forget_others(struct engine *engine, const struct ike_sa *sa);
+/* Shard that has an SA of the connection, or -1. */
+int peers_shard_of(struct peers *peers, const char *connection);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* sa.c - the life of an ISAKMP SA and the table of a shard's SAs. What fills an SA with keys is ikev1/'s. */
+#include "sa.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "auth.h"
+#include "child.h"
+#include "events.h"
+#include "ikev1/v1.h"
+#include "peers.h"
+#include "shard.h"
+
+static void describe(const struct log_context *ctx, struct log_fields *fields)
+{
+	const struct ike_sa *sa = CONTAINER(ctx, struct ike_sa, ctx);
+	char peer[ADDRESS_TEXT_MAX];
+
+	snprintf(fields->peer, sizeof(fields->peer), "%s", address_text(peer, &sa->remote));
+	if (sa->connection)
+		snprintf(fields->connection, sizeof(fields->connection), "%s", sa->connection->name);
+	snprintf(fields->sa, sizeof(fields->sa), "#%" PRIu32, sa->number);
+}
+
+struct ike_sa *sa_find(struct sa_table *table, const uint8_t cookie[2][COOKIE_SIZE])
+{
+	struct ike_sa *sa;
+
+	HASH_FIND(hh, table->by_key, cookie, 2 * COOKIE_SIZE, sa);
+	return sa;
+}
+
+static void expire(struct timer *timer)
+{
+	struct ike_sa *sa = CONTAINER(timer, struct ike_sa, expiry);
+
+	sa_delete(sa, "its lifetime is over");
+}
+
+static bool table_add(struct ike_sa *sa)
+{
+	struct sa_table *table = &sa->shard->sas;
+
+	HASH_ADD(hh, table->by_key, key, 2 * COOKIE_SIZE, sa);
+	return sa->hh.tbl != NULL;
+}
+
+struct ike_sa *sa_new(struct shard *shard, enum role role, const uint8_t cookie[2][COOKIE_SIZE], struct settings *settings)
+{
+	struct ike_sa *sa = calloc(1, sizeof(*sa));
+
+	if (!sa)
+		return NULL;
+	sa->ctx = (struct log_context){ shard->engine->log->log, describe };
+	sa->shard = shard;
+	sa->role = role;
+	sa->state = SA_CONNECTING;
+	memcpy(sa->cookie, cookie, sizeof(sa->cookie));
+	memcpy(sa->key, cookie, sizeof(sa->key));
+	if (!table_add(sa)) {
+		free(sa);
+		return NULL;
+	}
+	sa->settings = settings_ref(settings);
+	sa->number = ++shard->sas.last_number * shard->engine->shard_count - shard->index;
+	sa->expiry.run = expire;
+	list_init(&sa->exchanges);
+	list_init(&sa->children);
+	list_init(&sa->echoes);
+	list_init(&sa->wanted);
+	list_append(&shard->sas.all, &sa->in_shard);
+	shard->sas.count++;
+	sa->half_open = role == RESPONDER;
+	if (sa->half_open)
+		atomic_fetch_add_explicit(&shard->engine->half_open, 1, memory_order_relaxed);
+	return sa;
+}
+
+void sa_set_key(struct ike_sa *sa)
+{
+	struct sa_table *table = &sa->shard->sas;
+
+	HASH_DELETE(hh, table->by_key, sa);
+	memcpy(sa->key, sa->cookie, sizeof(sa->key));
+	if (!table_add(sa))
+		log_error(&sa->ctx, "no memory: messages of this SA will not be found");
+}
+
+/* ---- the end ---- */
+
+static void echo_free(struct echo *echo)
+{
+	timer_stop(loop_timers(echo->sa->shard->loop), &echo->timer);
+	list_remove(&echo->in_sa);
+	free(echo);
+}
+
+static void leave_half_open(struct ike_sa *sa)
+{
+	if (sa->half_open)
+		atomic_fetch_sub_explicit(&sa->shard->engine->half_open, 1, memory_order_relaxed);
+	sa->half_open = false;
+}
+
+static void drop_contents(struct ike_sa *sa)
+{
+	while (!list_empty(&sa->exchanges))
+		exchange_end(CONTAINER(list_first(&sa->exchanges), struct exchange, in_sa));
+	while (!list_empty(&sa->children))
+		child_free(CONTAINER(list_first(&sa->children), struct child, in_sa), "its ISAKMP SA is gone");
+	while (!list_empty(&sa->echoes))
+		echo_free(CONTAINER(list_first(&sa->echoes), struct echo, in_sa));
+	while (!list_empty(&sa->wanted)) {
+		struct list *first = list_first(&sa->wanted);
+		list_remove(first);
+		free(CONTAINER(first, struct want, in_sa));
+	}
+}
+
+static void really_free(struct ike_sa *sa)
+{
+	struct shard *shard = sa->shard;
+
+	drop_contents(sa);
+	HASH_DELETE(hh, shard->sas.by_key, sa);
+	list_remove(&sa->in_shard);
+	shard->sas.count--;
+	timer_stop(loop_timers(shard->loop), &sa->expiry);
+	identity_free(&sa->local_id);
+	identity_free(&sa->remote_id);
+	secret_free(&sa->keys);
+	settings_unref(sa->settings);
+	free(sa);
+}
+
+void sa_free(struct ike_sa *sa)
+{
+	if (sa->state != SA_GONE) {
+		bool was_up = sa->state == SA_ESTABLISHED;
+		sa->state = SA_GONE;
+		leave_half_open(sa);
+		if (was_up) {
+			peers_remove(sa->shard->engine->peers, sa);
+			sa_publish(sa, EVENT_IKE_DOWN, NULL, NULL, "", false);
+		}
+	}
+	if (sa->held == 0)
+		really_free(sa);
+}
+
+void sa_hold(struct ike_sa *sa)
+{
+	sa->held++;
+}
+
+void sa_release(struct ike_sa *sa)
+{
+	if (--sa->held == 0 && sa->state == SA_GONE)
+		really_free(sa);
+}
+
+void sa_delete(struct ike_sa *sa, const char *reason)
+{
+	sa_hold(sa);
+	if (sa->state == SA_ESTABLISHED) {
+		log_info(&sa->ctx, "deleting the ISAKMP SA: %s", reason);
+		v1_tell_deleted(sa);
+	}
+	sa_free(sa);
+	sa_release(sa);
+}
+
+/* ---- established ---- */
+
+void sa_established(struct ike_sa *sa)
+{
+	struct loop *loop = sa->shard->loop;
+	char chosen[PROPOSAL_TEXT_MAX], id[IDENTITY_TEXT_MAX];
+
+	sa->state = SA_ESTABLISHED;
+	sa->hint[0] = '\0';
+	leave_half_open(sa);
+	sa_set_key(sa);
+	sa->established_at = loop_now(loop);
+	if (sa->lifetime && timer_set(loop_timers(loop), &sa->expiry, sa->established_at + (uint64_t)sa->lifetime * 1000) < 0)
+		log_error(&sa->ctx, "no memory: this SA will not expire");
+	if (peers_add(sa->shard->engine->peers, sa) < 0)
+		log_error(&sa->ctx, "no memory: this peer will not be known to others");
+	log_info(&sa->ctx, "phase 1 is up: peer is %s, %s%s", identity_text(id, &sa->remote_id),
+		 ike_transform_text(chosen, &sa->transform),
+		 sa->local_nat && sa->remote_nat ? ", both behind NAT" : sa->local_nat ? ", we are behind NAT" :
+		 sa->remote_nat ? ", peer is behind NAT" : "");
+	sa_publish(sa, EVENT_IKE_UP, NULL, NULL, chosen, false);
+	if (sa->peer_initial_contact)
+		peers_forget_others(sa->shard->engine, sa);
+	sa_run_agenda(sa);
+}
+
+int sa_want(struct ike_sa *sa, const struct child_settings *child)
+{
+	struct want *want = calloc(1, sizeof(*want));
+
+	if (!want)
+		return FAULT_MEMORY;
+	want->child = child;
+	list_append(&sa->wanted, &want->in_sa);
+	return 0;
+}
+
+void sa_run_agenda(struct ike_sa *sa)
+{
+	const struct provider *quick = services_find(sa->shard->engine->services, SERVICE_EXCHANGE, "1/32");
+
+	if (sa->state != SA_ESTABLISHED)
+		return;
+	while (!list_empty(&sa->wanted)) {
+		struct want *want = CONTAINER(list_first(&sa->wanted), struct want, in_sa);
+		const struct child_settings *child = want->child;
+		list_remove(&want->in_sa);
+		free(want);
+		if (quick) {
+			/* A fault was logged and published where it was found. */
+			if (exchange_start(sa, quick->ops, child) < 0)
+				log_debug(&sa->ctx, "child %s could not be started", child->name);
+			continue;
+		}
+		log_at(&sa->ctx, LEVEL_ERROR, "no-quick-mode", "child %s needs Quick Mode, which no plugin speaks: install exchange-quick.so",
+		       child->name);
+		sa_publish(sa, EVENT_FAILURE, NULL, "no-quick-mode", "no plugin speaks Quick Mode: install exchange-quick.so", true);
+	}
+}
+
+/* ---- message IDs and echoes ---- */
+
+bool sa_message_id_seen(const struct ike_sa *sa, uint32_t message_id)
+{
+	for (size_t i = 0; i < MESSAGE_IDS_KEPT; i++)
+		if (sa->seen_ids[i] == message_id)
+			return true;
+	return false;
+}
+
+void sa_remember_message_id(struct ike_sa *sa, uint32_t message_id)
+{
+	sa->seen_ids[sa->seen_next++ % MESSAGE_IDS_KEPT] = message_id;
+}
+
+static bool message_id_taken(const struct ike_sa *sa, uint32_t message_id)
+{
+	LIST_EACH(it, &sa->exchanges)
+		if (CONTAINER(it, struct exchange, in_sa)->message_id == message_id)
+			return true;
+	return message_id == 0 || sa_message_id_seen(sa, message_id);
+}
+
+int sa_new_message_id(struct ike_sa *sa, uint32_t *out)
+{
+	do {
+		int fault = crypto_random(sa->shard->engine->crypto, out, sizeof(*out));
+		if (fault < 0)
+			return fault;
+	} while (message_id_taken(sa, *out));
+	return 0;
+}
+
+static void echo_over(struct timer *timer)
+{
+	echo_free(CONTAINER(timer, struct echo, timer));
+}
+
+int sa_keep_echo(struct ike_sa *sa, const struct exchange *ex)
+{
+	if (ex->message_id)
+		sa_remember_message_id(sa, ex->message_id);
+	if (!ex->has_received || !ex->sent)
+		return 0;
+	struct echo *echo = malloc(sizeof(*echo) + ex->sent_len);
+	if (!echo)
+		return FAULT_MEMORY;
+	*echo = (struct echo){ .timer.run = echo_over, .sa = sa, .message_id = ex->message_id, .received = ex->received,
+			       .len = ex->sent_len };
+	memcpy(echo->message, ex->sent, ex->sent_len);
+	list_append(&sa->echoes, &echo->in_sa);
+	struct loop *loop = sa->shard->loop;
+	if (timer_set(loop_timers(loop), &echo->timer, loop_now(loop) + ECHO_SECONDS * 1000) < 0) {
+		echo_free(echo);
+		return FAULT_MEMORY;
+	}
+	return 0;
+}
+
+struct echo *sa_find_echo(struct ike_sa *sa, uint32_t message_id, uint64_t received)
+{
+	LIST_EACH(it, &sa->echoes) {
+		struct echo *echo = CONTAINER(it, struct echo, in_sa);
+		if (echo->message_id == message_id && echo->received == received)
+			return echo;
+	}
+	return NULL;
+}
+
+int sa_send(struct ike_sa *sa, struct bytes message)
+{
+	const struct transport *transport = &sa->shard->engine->transport;
+
+	sa->packets_out++;
+	sa->bytes_out += message.len;
+	return transport->send(transport->state, &sa->local, &sa->remote, sa->is_float, message);
+}
+
+void sa_publish(const struct ike_sa *sa, unsigned type, const struct child *child, const char *code, const char *text, bool final)
+{
+	struct event_sa event;
+	char peer[ADDRESS_TEXT_MAX];
+
+	memset(&event, 0, sizeof(event));
+	event.head = (struct event){ type, sizeof(event) };
+	if (sa->connection)
+		snprintf(event.connection, sizeof(event.connection), "%s", sa->connection->name);
+	if (child)
+		snprintf(event.child, sizeof(event.child), "%s", child->config->name);
+	snprintf(event.peer, sizeof(event.peer), "%s", address_text(peer, &sa->remote));
+	snprintf(event.code, sizeof(event.code), "%s", code ? code : "");
+	snprintf(event.text, sizeof(event.text), "%s", text);
+	memcpy(event.cookies, sa->cookie, sizeof(event.cookies));
+	event.spi_in = child ? child->spi_in : 0;
+	event.spi_out = child ? child->spi_out : 0;
+	event.initiated = child ? child->initiated : sa->role == INITIATOR;
+	event.final = final;
+	bus_publish(sa->shard->engine->bus, &event.head);
+}

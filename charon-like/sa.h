@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* sa.h - what one ISAKMP SA is, and the table of a shard's SAs. */
+#ifndef KEYFERRY_SA_H
+#define KEYFERRY_SA_H
+#include "map.h"
+
+#include "address.h"
+#include "exchange.h"
+#include "proposal.h"
+#include "secret.h"
+#include "settings.h"
+
+enum sa_state { SA_CONNECTING, SA_ESTABLISHED, SA_GONE };
+
+enum {
+	MESSAGE_IDS_KEPT = 16,       /* of finished exchanges, against replay of Informational messages */
+	ECHO_SECONDS = 180,          /* how long our last message of a finished exchange can be sent again; charon's last retransmission comes after 165 s */
+};
+
+/* Our last message of an exchange that is over, sent again when its request comes again. */
+struct echo {
+	struct list in_sa;
+	struct timer timer;
+	struct ike_sa *sa;
+	uint32_t message_id;
+	uint64_t received;
+	unsigned sendings;
+	size_t len;
+	uint8_t message[];
+};
+
+/* shard */
+struct ike_sa {
+	struct log_context ctx;
+	struct shard *shard;
+	UT_hash_handle hh;                       /* by `key`                                           */
+	struct list in_shard;
+	uint8_t key[2][COOKIE_SIZE];             /* as `cookie`, but an initiator's SA has the second only once established */
+	uint8_t cookie[2][COOKIE_SIZE];          /* the responder's is zero until we know it           */
+	unsigned held;                           /* sa_hold(): somebody on the stack still uses it     */
+	uint32_t number;                         /* for people: #1, #2 ...                             */
+	enum role role;
+	enum sa_state state;
+	bool half_open;                          /* counted in the engine's half_open                  */
+	struct address local, remote;            /* as used now, with ports; local.family may be 0     */
+	bool is_float;                           /* on the NAT port, with the non-ESP marker (RFC 3947 4) */
+	bool local_nat, remote_nat;              /* NAT-D found one in front of us, of the peer        */
+	bool udp_encap;                          /* ESP goes in UDP: for a NAT, or because it is wanted */
+	bool peer_initial_contact;
+	struct settings *settings;               /* ours                                               */
+	const struct connection_settings *connection;   /* NULL: responder, not chosen yet              */
+	struct identity local_id, remote_id;     /* owned; type 0 until known                          */
+	struct ike_transform transform;
+	const struct auth_method *auth;
+	/* owned, one block: SKEYID_d | SKEYID_a | encryption key                                      */
+	struct secret keys;
+	uint8_t prf_len, key_len;
+	uint8_t last_iv[16];                     /* last ciphertext block of phase 1 (RFC 2409 appendix B) */
+	uint32_t lifetime;                       /* seconds                                            */
+	uint64_t established_at;                 /* loop ms                                            */
+	struct timer expiry;
+	char hint[64];                           /* what an unauthenticated notify of the peer said, for the log */
+	struct list exchanges, children, echoes;
+	struct list wanted;                      /* struct want: children to be started, the agenda    */
+	uint32_t seen_ids[MESSAGE_IDS_KEPT];
+	unsigned seen_next;
+	uint64_t bytes_in, bytes_out, packets_in, packets_out; /* IKE                                  */
+};
+
+/* A child that is to be brought up once phase 1 is there. */
+struct want {
+	struct list in_sa;
+	const struct child_settings *child;
+};
+
+static inline struct bytes sa_skeyid_d(const struct ike_sa *sa)
+{
+	return bytes_of(sa->keys.at, sa->prf_len);
+}
+static inline struct bytes sa_skeyid_a(const struct ike_sa *sa)
+{
+	return bytes_of(sa->keys.at + sa->prf_len, sa->prf_len);
+}
+static inline struct bytes sa_cipher_key(const struct ike_sa *sa)
+{
+	return bytes_of(sa->keys.at + 2 * sa->prf_len, sa->key_len);
+}
+
+struct sa_table {
+	struct ike_sa *by_key;
+	struct list all;
+	size_t count;
+	uint32_t last_number;
+};
+
+struct ike_sa *sa_find(struct sa_table *table, const uint8_t cookie[2][COOKIE_SIZE]);
+/* In the table, with a reference to the settings. NULL without memory. */
+struct ike_sa *sa_new(struct shard *shard, enum role role, const uint8_t cookie[2][COOKIE_SIZE], struct settings *settings) MUST_CHECK;
+/* Both cookies are known and proven: it is found by both from now on. */
+void sa_set_key(struct ike_sa *sa);
+/* Ends its exchanges and children, tells nobody, frees all; what is held is freed by the last sa_release(). */
+void sa_free(struct ike_sa *sa);
+void sa_hold(struct ike_sa *sa);
+void sa_release(struct ike_sa *sa);
+/* Tells the peer (Delete of children and of the SA) when it is established, then sa_free(). */
+void sa_delete(struct ike_sa *sa, const char *reason);
+/* Phase 1 is over: counts, events, expiry; starts what is wanted. */
+void sa_established(struct ike_sa *sa);
+/* Starts Quick Modes for what is wanted; each in an exchange of its own. */
+void sa_run_agenda(struct ike_sa *sa);
+int sa_want(struct ike_sa *sa, const struct child_settings *child) MUST_CHECK;
+bool sa_message_id_seen(const struct ike_sa *sa, uint32_t message_id);
+void sa_remember_message_id(struct ike_sa *sa, uint32_t message_id);
+/* A new message ID, random, not 0 and in use by no exchange of the SA. FAULT_CRYPTO. */
+int sa_new_message_id(struct ike_sa *sa, uint32_t *out) MUST_CHECK;
+int sa_keep_echo(struct ike_sa *sa, const struct exchange *ex) MUST_CHECK;
+struct echo *sa_find_echo(struct ike_sa *sa, uint32_t message_id, uint64_t received);
+int sa_send(struct ike_sa *sa, struct bytes message) MUST_CHECK;
+/* Publishes an event about the SA (child may be NULL, spis 0). */
+struct child;
+void sa_publish(const struct ike_sa *sa, unsigned type, const struct child *child, const char *code, const char *text, bool final);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shard.h - worker threads, each the only owner of its SAs; and the engine: what all shards share, which is read-only
+ * but for atomics and `peers`.
+ */
+#ifndef KEYFERRY_SHARD_H
+#define KEYFERRY_SHARD_H
+#include <stdatomic.h>
+
+#include "address.h"
+#include "kernel.h"
+#include "loop.h"
+#include "plugin.h"
+#include "sa.h"
+#include "settings.h"
+
+/* A datagram that is IKE, without the non-ESP marker. Owned by whoever handles it; freed with packet_free(). */
+struct packet {
+	struct job job;
+	struct shard *shard;
+	struct address local, remote;
+	bool nat_port;                       /* it came with a non-ESP marker                      */
+	size_t len;
+	uint8_t data[];
+};
+
+struct packet *packet_new(const struct address *local, const struct address *remote, bool nat_port, struct bytes data) MUST_CHECK;
+void packet_free(struct packet *packet);
+
+/* Sends one message: 0 or FAULT_SYSTEM (logged, rate-limited). Any thread. local.family 0: the route decides. */
+struct transport {
+	int (*send)(void *state, const struct address *local, const struct address *remote, bool nat_port, struct bytes message);
+	void *state;
+};
+
+struct peers;
+
+/* any thread, read-only after start unless said otherwise */
+struct engine {
+	const struct log_context *log;
+	struct bus *bus;
+	struct helpers *helpers;             /* for names of hosts; NULL: none are resolved        */
+	const struct services *services;
+	const struct crypto *crypto;
+	struct transport transport;
+	const struct provider *kernel;       /* a struct kernel_ipsec and its state; NULL: none loaded */
+	struct peers *peers;                 /* its own lock                                       */
+	struct daemon_settings daemon;
+	uint8_t cookie_key[16];              /* shard_of() and our responder cookies               */
+	atomic_uint half_open;
+	unsigned shard_count;
+	struct shard **shards;
+};
+
+/* one thread: its loop's */
+struct shard {
+	struct engine *engine;
+	unsigned index;
+	struct loop *loop;
+	struct settings *settings;           /* what new SAs begin with                            */
+	struct sa_table sas;
+	uint8_t out[MESSAGE_OUT_MAX];        /* the message being built                            */
+	uint64_t received, dropped;          /* messages                                           */
+};
+
+struct shard *shard_new(struct engine *engine, unsigned index, struct loop *loop, struct settings *settings) MUST_CHECK;
+/* Frees its SAs without telling peers; see shard_delete_all(). */
+void shard_free(struct shard *shard);
+unsigned shard_of(const struct engine *engine, const uint8_t initiator_cookie[COOKIE_SIZE]);
+/* On the shard's thread. The packet is freed. */
+void shard_receive(struct shard *shard, struct packet *packet);
+/* Posts to the owner after a look at the header; any thread. False: no IKEv1 header, or shedding load; the packet is freed. */
+bool engine_dispatch(struct engine *engine, struct packet *packet);
+
+/* Commands, on the shard's thread. `child` NULL: all. FAULT_NOT_FOUND, FAULT_UNSUPPORTED (%any), ...; logged. */
+int shard_up(struct shard *shard, const char *connection, const char *child) MUST_CHECK;
+/* Returns how many SAs (children with `child`) were deleted at the peer. */
+size_t shard_down(struct shard *shard, const char *connection, const char *child);
+void shard_delete_all(struct shard *shard, const char *reason);
+/* New SAs begin with these; takes its own reference. */
+void shard_set_settings(struct shard *shard, struct settings *settings);
+
+#endif
