@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * auth_psk.c - authentication with pre-shared keys (RFC 2409 5.4). Which key two ends share is settings_psk()'s: by identity, address,
+ * range or %any. As responder of Main Mode the key is needed before the peer said who it is; then addresses decide.
+ */
+#include <stdio.h>
+
+#include "auth.h"
+#include "plugin.h"
+#include "shard.h"
+#include "v1.h"
+
+static const struct psk_settings *find_key(const struct exchange *ex, const struct connection_settings *c,
+					   const struct identity *remote_id, char how[WHY_MAX])
+{
+	const struct ike_sa *sa = ex->sa;
+
+	return settings_psk(sa->settings, &sa->local, c->local_id.type ? &c->local_id : NULL, &sa->remote,
+			    remote_id && remote_id->type ? remote_id : NULL, how);
+}
+
+/* RFC 2409 5: SKEYID = prf(pre-shared-key, Ni_b | Nr_b). */
+static enum verdict psk_skeyid(struct exchange *ex, struct bytes ni, struct bytes nr, struct bytes dh_shared, struct secret *out)
+{
+	const struct phase1 *ph1 = v1_phase1(ex);
+	const struct mac_alg *prf = ph1->transform.prf_alg;
+	const struct psk_settings *psk = find_key(ex, ph1->connection, &ph1->connection->remote_id, NULL);
+	struct bytes nonces[] = { ni, nr };
+	char peer[ADDRESS_TEXT_MAX];
+
+	(void)dh_shared;
+	if (!psk)
+		return ex_abort(ex, 0, "no-psk", "no <psk> names both ends of connection %s with %s", ph1->connection->name,
+				address_host_text(peer, &ex->sa->remote));
+	int fault = secret_new(out, prf->size);
+	if (fault == 0)
+		fault = prf->run(secret_bytes(&psk->secret), nonces, COUNT(nonces), out->at);
+	return fault < 0 ? ex_fault(ex, "computing SKEYID failed", fault) : STEP_OK;
+}
+
+static enum verdict psk_prove(struct exchange *ex, struct bytes octets, struct writer *proof)
+{
+	(void)ex;
+	put_bytes(proof, octets);
+	return STEP_OK;
+}
+
+static void psk_explain(const struct exchange *ex, char *out, size_t size)
+{
+	const struct phase1 *ph1 = v1_phase1(ex);
+	char how[WHY_MAX] = "";
+
+	find_key(ex, ph1->connection, &ph1->connection->remote_id, how);
+	snprintf(out, size, "the PSKs differ, or the peer chose another one; ours is %s", how);
+}
+
+static enum verdict psk_check(struct exchange *ex, struct bytes octets, struct bytes proof)
+{
+	char why[WHY_MAX + 80];
+
+	if (secret_equal(octets, proof))
+		return STEP_OK;
+	psk_explain(ex, why, sizeof(why));
+	return ex_drop(ex, "psk-mismatch", "the HASH of message %zu is wrong: %s", ex->row + 1, why);
+}
+
+static bool psk_fits(const struct exchange *ex, const struct connection_settings *c, const struct identity *remote_id)
+{
+	const struct phase1 *ph1 = v1_phase1(ex);
+	const struct psk_settings *used = find_key(ex, ph1->connection, &ph1->connection->remote_id, NULL);
+	const struct psk_settings *other = find_key(ex, c, remote_id, NULL);
+
+	return used && other && secret_equal(secret_bytes(&used->secret), secret_bytes(&other->secret));
+}
+
+static const struct auth_method psk_method = {
+	.name = "psk",
+	.v1_id = 1,
+	.carrier = PAY_HASH,
+	.skeyid = psk_skeyid,
+	.prove = psk_prove,
+	.check = psk_check,
+	.fits = psk_fits,
+	.explain = psk_explain,
+};
+
+static const struct service provides[] = {
+	{ SERVICE_AUTH, "psk", &psk_method },
+	{ SERVICE_END, NULL, NULL },
+};
+static const struct need needs[] = {
+	{ SERVICE_CRYPTO, NULL },
+	{ SERVICE_END, NULL },
+};
+
+const struct plugin plugin = {
+	.abi = PLUGIN_ABI,
+	.name = "auth-psk",
+	.summary = "pre-shared keys (RFC 2409 5.4)",
+	.provides = provides,
+	.needs = needs,
+};

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exchange_informational.c - the Informational exchange (RFC 2409 5.7): one message of notifies and deletes under an ISAKMP SA. It
+ * is acted on only after its HASH was right; what comes in the clear never gets here.
+ */
+#include "child.h"
+#include "peers.h"
+#include "plugin.h"
+#include "shard.h"
+#include "v1.h"
+
+enum { NOTICES_MAX = 16, SPI_SIZE = 4, STATUS_FIRST = 16384 };
+
+/* As initiator what is to be said, as responder what was. Views point into the arena. */
+struct informational {
+	struct v1_notice notices[NOTICES_MAX];
+	size_t count;
+};
+
+static enum verdict begin(struct exchange *ex, const void *argument)
+{
+	struct informational *info = ex->scratch;
+	const struct v1_notice *notice = argument;
+
+	if (!notice)
+		return STEP_OK;
+	info->notices[0] = *notice;
+	info->count = 1;
+	return STEP_OK;
+}
+
+/* HDR*, HASH(1), N or D. */
+static enum verdict send_notice(struct exchange *ex, struct message_out *out)
+{
+	const struct informational *info = ex->scratch;
+
+	v1_open_hash(ex, out);
+	v1_put_notice(out, &info->notices[0]);
+	return v1_close_hash(ex, out, (struct bytes){ NULL, 0 }, (struct bytes){ NULL, 0 });
+}
+
+static enum verdict take_notices(struct exchange *ex, const struct message *in)
+{
+	struct informational *info = ex->scratch;
+
+	TRY(v1_check_hash(ex, in, (struct bytes){ NULL, 0 }, (struct bytes){ NULL, 0 }));
+	for (size_t i = 0; i < in->count; i++) {
+		const struct payload_view *payload = &in->payloads[i];
+		if (payload->type != PAY_NOTIFY && payload->type != PAY_DELETE)
+			continue;
+		if (info->count == NOTICES_MAX)
+			return ex_drop(ex, "malformed", "more than %d notifies and deletes in one message", NOTICES_MAX);
+		if (v1_read_notice(&info->notices[info->count++], payload) < 0)
+			return ex_drop(ex, "malformed", "a notify or delete is malformed");
+	}
+	return STEP_OK;
+}
+
+/* ---- acting on it, once the message is committed ---- */
+
+static void delete_children(struct exchange *ex, const struct v1_notice *notice)
+{
+	struct reader r = reader_over(bytes_of(notice->spis, notice->spi_count * SPI_SIZE));
+
+	if (notice->spi_len != SPI_SIZE)
+		return;
+	while (reader_left(&r)) {
+		uint32_t spi = read_u32(&r);
+		struct child *child = child_find(ex->sa, spi, false);
+		if (child)
+			child_free(child, "the peer deleted it");
+		else
+			log_debug(&ex->ctx, "the peer deletes SPI %08x, which is none of ours", spi);
+	}
+}
+
+static void delete_sa(struct exchange *ex, const struct v1_notice *notice)
+{
+	struct ike_sa *sa = ex->sa;
+
+	if (notice->spi_len != sizeof(sa->cookie))
+		return;
+	for (size_t i = 0; i < notice->spi_count; i++) {
+		if (memcmp(notice->spis + i * sizeof(sa->cookie), sa->cookie, sizeof(sa->cookie)) != 0)
+			continue;
+		log_info(&ex->ctx, "the peer deleted the ISAKMP SA");
+		/* Held by the engine: it is gone when this exchange is. */
+		sa_free(sa);
+		return;
+	}
+}
+
+/* RFC 3706 5.4: the answer repeats SPI and sequence number. */
+static void answer_dpd(struct exchange *ex, const struct v1_notice *notice)
+{
+	if (notice->spi_len == 2 * COOKIE_SIZE && notice->data.len == SPI_SIZE)
+		v1_send_notify(ex->sa, NOTIFY_R_U_THERE_ACK, PROTO_ISAKMP, bytes_of(notice->spis, notice->spi_len), notice->data);
+}
+
+/* An error about what one of our running exchanges proposed ends that one. */
+static void take_refusal(struct exchange *ex, const struct v1_notice *notice)
+{
+	char name[NAME_TEXT_MAX];
+	struct exchange *only = NULL;
+	size_t candidates = 0;
+
+	LIST_EACH(it, &ex->sa->exchanges) {
+		struct exchange *other = CONTAINER(it, struct exchange, in_sa);
+		if (!other->mode->concerns || other->role != INITIATOR)
+			continue;
+		if (other->mode->concerns(other, bytes_of(notice->spis, notice->spi_len))) {
+			exchange_refused(other, notice->type);
+			return;
+		}
+		only = other;
+		candidates++;
+	}
+	/* Many peers name no SPI, or their own; when one exchange runs it is that one. */
+	if (candidates == 1)
+		exchange_refused(only, notice->type);
+	else
+		log_info(&ex->ctx, "the peer says %s", notify_name(name, notice->type));
+}
+
+static void take_notify(struct exchange *ex, const struct v1_notice *notice)
+{
+	char name[NAME_TEXT_MAX];
+
+	switch (notice->type) {
+	case NOTIFY_R_U_THERE:
+		answer_dpd(ex, notice);
+		break;
+	case NOTIFY_INITIAL_CONTACT:
+		peers_forget_others(ex->sa->shard->engine, ex->sa);
+		break;
+	default:
+		if (notice->type < STATUS_FIRST)
+			take_refusal(ex, notice);
+		else
+			log_debug(&ex->ctx, "the peer says %s", notify_name(name, notice->type));
+	}
+}
+
+static void act(struct exchange *ex)
+{
+	const struct informational *info = ex->scratch;
+
+	if (ex_role(ex) == INITIATOR)
+		return;
+	/* Each looks its SA or child up anew: an earlier one of the same message may have ended it. */
+	for (size_t i = 0; i < info->count && ex->sa->state == SA_ESTABLISHED; i++) {
+		const struct v1_notice *notice = &info->notices[i];
+		if (notice->payload == PAY_NOTIFY)
+			take_notify(ex, notice);
+		else if (notice->protocol == PROTO_ISAKMP)
+			delete_sa(ex, notice);
+		else if (notice->protocol == PROTO_ESP)
+			delete_children(ex, notice);
+	}
+}
+
+static const struct step steps[] = {
+	{ .from = INITIATOR, .cover = ENCRYPTED, .first = PAY_HASH, .require = P(HASH), .allow = P(NOTIFY) | P(DELETE) | P(VID),
+	  .many = P(NOTIFY) | P(DELETE) | P(VID), .build = send_notice, .process = take_notices }, /* 1 HDR*, HASH(1), N/D */
+};
+
+static const struct exchange_mode informational_mode = {
+	.name = "Informational",
+	.major = 1,
+	.type = EXCHANGE_INFORMATIONAL,
+	.steps = steps,
+	.step_count = COUNT(steps),
+	.scratch = sizeof(struct informational),
+	.protection = &v1_protection,
+	.may_start = v1_is_established,
+	.begin = begin,
+	.done = act,
+};
+
+static const struct service provides[] = {
+	{ SERVICE_EXCHANGE, "1/5", &informational_mode },
+	{ SERVICE_END, NULL, NULL },
+};
+static const struct need needs[] = {
+	{ SERVICE_CRYPTO, NULL },
+	{ SERVICE_END, NULL },
+};
+
+const struct plugin plugin = {
+	.abi = PLUGIN_ABI,
+	.name = "exchange-informational",
+	.summary = "Informational exchange: notifies and deletes (RFC 2409 5.7)",
+	.provides = provides,
+	.needs = needs,
+};

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* quick.h - the scratch of Quick Mode, and what its files share. */
+#ifndef KEYFERRY_QUICK_H
+#define KEYFERRY_QUICK_H
+#include "child.h"
+#include "v1.h"
+
+/* Views point into the exchange's arena; arrays of two are indexed by role. */
+struct quick {
+	const struct child_settings *config;
+	struct child *child;                         /* made when keys are there, see quick_row_done()   */
+	struct esp_transform transform;              /* chosen                                           */
+	uint16_t mode;                               /* enum esp_mode                                    */
+	uint32_t lifetime;
+	uint8_t proposal_number, transform_number;
+	uint32_t spi[2];                             /* that the role receives with                      */
+	bool has_ids;
+	struct selector ts[2];
+	struct bytes sa_body, nonce[2], ke[2], dh_private, keymat_in, keymat_out;
+};
+
+static inline struct quick *quick_of(const struct exchange *ex)
+{
+	return ex->scratch;
+}
+
+/* What a child's configuration means under this SA (selectors.c). */
+uint16_t quick_mode(const struct ike_sa *sa, const struct child_settings *config);
+struct selector quick_local(const struct ike_sa *sa, const struct child_settings *config);
+struct selector quick_remote(const struct ike_sa *sa, const struct child_settings *config);
+
+/* Responder: the peer's IDs into `ts`; then the child and the transform that fit (selectors.c). */
+enum verdict quick_take_ids(struct exchange *ex, const struct message *in);
+enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers);
+void quick_take_choice(struct quick *quick, const struct esp_offer *offer);
+/* Initiator: the peer must repeat ours. */
+enum verdict quick_check_ids(struct exchange *ex, const struct message *in);
+
+/* The mode's outside effects (install.c). */
+void quick_row_done(struct exchange *ex, size_t row);
+void quick_done(struct exchange *ex);
+void quick_failed(struct exchange *ex);
+bool quick_concerns(const struct exchange *ex, struct bytes spi);
+
+#endif

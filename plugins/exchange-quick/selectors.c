@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* selectors.c - which child a Quick Mode is about: the IDs of RFC 2407 4.6.2 against the configured selectors, and why none fits. */
+#include <stdio.h>
+
+#include "quick.h"
+
+/* RFC 3947 5.1: behind a NAT the UDP-encapsulated modes are proposed instead. */
+uint16_t quick_mode(const struct ike_sa *sa, const struct child_settings *config)
+{
+	if (sa->udp_encap)
+		return config->transport ? MODE_UDP_TRANSPORT : MODE_UDP_TUNNEL;
+	return config->transport ? MODE_TRANSPORT : MODE_TUNNEL;
+}
+
+static struct selector side(const struct selector *configured, bool is_host, const struct address *host)
+{
+	struct selector s = *configured;
+
+	if (is_host)
+		s.range = selector_of_host(host).range;
+	return s;
+}
+
+struct selector quick_local(const struct ike_sa *sa, const struct child_settings *config)
+{
+	return side(&config->local, config->local_is_host, &sa->local);
+}
+
+struct selector quick_remote(const struct ike_sa *sa, const struct child_settings *config)
+{
+	return side(&config->remote, config->remote_is_host, &sa->remote);
+}
+
+/* IDci and IDcr, in this order; none or both (RFC 2409 5.5). */
+static enum verdict read_ids(struct exchange *ex, const struct message *in, struct selector ts[2], bool *has_ids)
+{
+	const struct payload_view *payload;
+	const char *why;
+	size_t i = 0, count = 0;
+
+	while ((payload = message_next(in, PAY_ID, &i))) {
+		if (count == 2)
+			return ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "malformed", "more than two ID payloads");
+		if (selector_read(&ts[count], payload->body, &why) < 0)
+			return ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "selector-mismatch", "%s is refused: %s",
+					count == INITIATOR ? "IDci" : "IDcr", why);
+		count++;
+	}
+	if (count == 1)
+		return ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "malformed", "one ID payload alone");
+	*has_ids = count == 2;
+	return STEP_OK;
+}
+
+enum verdict quick_take_ids(struct exchange *ex, const struct message *in)
+{
+	struct quick *quick = quick_of(ex);
+
+	TRY(read_ids(ex, in, quick->ts, &quick->has_ids));
+	if (!quick->has_ids) {
+		quick->ts[INITIATOR] = selector_of_host(&ex->sa->remote);
+		quick->ts[RESPONDER] = selector_of_host(&ex->sa->local);
+	}
+	return STEP_OK;
+}
+
+enum verdict quick_check_ids(struct exchange *ex, const struct message *in)
+{
+	const struct quick *quick = quick_of(ex);
+	struct selector ts[2];
+	bool has_ids;
+	char ours[2][SELECTOR_TEXT_MAX], theirs[2][SELECTOR_TEXT_MAX];
+
+	TRY(read_ids(ex, in, ts, &has_ids));
+	if (!has_ids || (selector_same(&ts[0], &quick->ts[0]) && selector_same(&ts[1], &quick->ts[1])))
+		return STEP_OK;
+	return ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "selector-mismatch", "we proposed %s to %s, the peer answered with %s to %s",
+			selector_text(ours[0], &quick->ts[0]), selector_text(ours[1], &quick->ts[1]), selector_text(theirs[0], &ts[0]),
+			selector_text(theirs[1], &ts[1]));
+}
+
+/* The first field in which two selectors differ, for people; NULL: none. */
+static const char *first_difference(const struct selector *a, const struct selector *b)
+{
+	if (a->range.family != b->range.family)
+		return "the address family";
+	if (memcmp(a->range.first, b->range.first, sizeof(a->range.first)) != 0)
+		return "the addresses";
+	if (memcmp(a->range.last, b->range.last, sizeof(a->range.last)) != 0)
+		return "the prefix length or end of the range";
+	if (a->protocol != b->protocol)
+		return "the protocol";
+	if (a->port != b->port)
+		return "the port";
+	return NULL;
+}
+
+/* How much of a child fits: 2 both sides, 1 one, 0 none. */
+static unsigned likeness(const struct exchange *ex, const struct child_settings *config)
+{
+	const struct quick *quick = quick_of(ex);
+	struct selector local = quick_local(ex->sa, config), remote = quick_remote(ex->sa, config);
+
+	return (unsigned)selector_same(&local, &quick->ts[RESPONDER]) + (unsigned)selector_same(&remote, &quick->ts[INITIATOR]);
+}
+
+static enum verdict refuse_selectors(struct exchange *ex, const struct child_settings *nearest)
+{
+	const struct quick *quick = quick_of(ex);
+	const struct connection_settings *c = ex->sa->connection;
+	char ours[2][SELECTOR_TEXT_MAX], theirs[2][SELECTOR_TEXT_MAX];
+
+	selector_text(theirs[0], &quick->ts[INITIATOR]);
+	selector_text(theirs[1], &quick->ts[RESPONDER]);
+	if (!nearest)
+		return ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "selector-mismatch",
+				"the peer wants %s here and %s there, but connection %s has no child", theirs[1], theirs[0], c->name);
+	struct selector local = quick_local(ex->sa, nearest), remote = quick_remote(ex->sa, nearest);
+	const char *differs = first_difference(&local, &quick->ts[RESPONDER]);
+	const char *which = differs ? "local" : "remote";
+	if (!differs)
+		differs = first_difference(&remote, &quick->ts[INITIATOR]);
+	return ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "selector-mismatch",
+			"the peer wants %s here and %s there; nearest is child %s with local %s, remote %s: %s of %s differs", theirs[1],
+			theirs[0], nearest->name, selector_text(ours[0], &local), selector_text(ours[1], &remote),
+			differs ? differs : "nothing", which);
+}
+
+enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
+{
+	struct quick *quick = quick_of(ex);
+	const struct connection_settings *c = ex->sa->connection;
+	const struct child_settings *nearest = NULL, *fitting = NULL;
+	char why[WHY_MAX];
+
+	for (size_t i = 0; i < c->child_count; i++) {
+		const struct child_settings *config = &c->children[i];
+		unsigned like = likeness(ex, config);
+		if (!nearest || like > likeness(ex, nearest))
+			nearest = config;
+		if (like < 2)
+			continue;
+		quick->mode = quick_mode(ex->sa, config);
+		int chosen = esp_choose(offers, &config->proposals, quick->mode, why);
+		fitting = config;
+		if (chosen < 0)
+			continue;
+		quick->config = config;
+		quick_take_choice(quick, &offers->at[chosen]);
+		quick->spi[INITIATOR] = offers->at[chosen].spi;
+		return STEP_OK;
+	}
+	if (fitting)
+		return ex_abort(ex, NOTIFY_NO_PROPOSAL_CHOSEN, "proposal-mismatch", "no ESP proposal fits child %s: %s", fitting->name, why);
+	return refuse_selectors(ex, nearest);
+}
+
+void quick_take_choice(struct quick *quick, const struct esp_offer *offer)
+{
+	const struct esp_transforms *ours = &quick->config->proposals;
+
+	quick->transform = offer->transform;
+	/* Ours has the algorithms resolved. */
+	for (size_t i = 0; i < ours->count; i++)
+		if (esp_transform_same(&ours->at[i], &offer->transform))
+			quick->transform = ours->at[i];
+	quick->proposal_number = offer->proposal_number;
+	quick->transform_number = offer->transform_number;
+	/* RFC 2407 4.5.4: the shorter of both can do no harm. */
+	quick->lifetime = offer->lifetime && offer->lifetime < quick->config->lifetime ? offer->lifetime : quick->config->lifetime;
+}
