@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* pair.c - see pair.h; the wire and the clock. Making the sides is pair_side.c. */
+#include "pair.h"
+
+static void wire_put(struct pair *pair, const struct wire_packet *packet)
+{
+	struct wire_packet *copy = malloc(sizeof(*copy)), **at = &pair->wire;
+
+	memcpy(copy, packet, sizeof(*copy));
+	while (*at && (*at)->due <= copy->due)
+		at = &(*at)->next;
+	copy->next = *at;
+	*at = copy;
+}
+
+void pair_inject(struct pair *pair, const struct wire_packet *like)
+{
+	wire_put(pair, like);
+}
+
+int pair_send(void *state, const struct address *local, const struct address *remote, bool nat_port, struct bytes message);
+
+/* A struct transport's send. */
+int pair_send(void *state, const struct address *local, const struct address *remote, bool nat_port, struct bytes message)
+{
+	struct side *side = state;
+	struct pair *pair = side->pair;
+	struct wire_packet packet = {
+		.to = side->which == LEFT ? RIGHT : LEFT, .number = ++pair->sent, .due = pair->now + 1, .from = *local, .dest = *remote,
+		.nat_port = nat_port, .len = message.len,
+	};
+
+	if (message.len > sizeof(packet.data))
+		return FAULT_SYSTEM;
+	memcpy(packet.data, message.at, message.len);
+	unsigned copies = pair->filter ? pair->filter(pair, &packet, pair->filter_arg) : 1;
+	for (unsigned i = 0; i < copies; i++)
+		wire_put(pair, &packet);
+	return 0;
+}
+
+static bool deliver_due(struct pair *pair)
+{
+	struct wire_packet *packet = pair->wire;
+
+	if (!packet || packet->due > pair->now)
+		return false;
+	pair->wire = packet->next;
+	struct packet *in = packet_new(&packet->dest, &packet->from, packet->nat_port, bytes_of(packet->data, packet->len));
+	if (in)
+		engine_dispatch(&pair->side[packet->to].engine, in);
+	free(packet);
+	return true;
+}
+
+void pair_settle(struct pair *pair)
+{
+	bool busy = true;
+
+	while (busy) {
+		busy = loop_turn(pair->side[LEFT].loop) + loop_turn(pair->side[RIGHT].loop) > 0;
+		busy |= deliver_due(pair);
+	}
+}
+
+static uint64_t next_due(const struct pair *pair)
+{
+	uint64_t next = pair->wire ? pair->wire->due : UINT64_MAX;
+
+	for (int i = 0; i < SIDES; i++) {
+		uint64_t due = timers_next(loop_timers(pair->side[i].loop));
+		next = due < next ? due : next;
+	}
+	return next;
+}
+
+void pair_run(struct pair *pair, uint64_t ms)
+{
+	uint64_t end = pair->now + ms;
+
+	for (;;) {
+		pair_settle(pair);
+		uint64_t next = next_due(pair);
+		if (next > end)
+			break;
+		pair->now = next > pair->now ? next : pair->now;
+	}
+	pair->now = end;
+}
+
+size_t side_sas(const struct side *side)
+{
+	size_t count = 0;
+
+	LIST_EACH(it, &side->shards[0]->sas.all)
+		count += CONTAINER(it, struct ike_sa, in_shard)->state == SA_ESTABLISHED;
+	return count;
+}
+
+size_t side_children(const struct side *side)
+{
+	size_t count = 0;
+
+	LIST_EACH(it, &side->shards[0]->sas.all) {
+		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_shard);
+		LIST_EACH(jt, &sa->children) {
+			const struct child *child = CONTAINER(jt, struct child, in_sa);
+			count += child->has_inbound && child->has_outbound;
+		}
+	}
+	return count;
+}
+
+bool pair_up(struct pair *pair, uint64_t ms)
+{
+	const struct connection_settings *c = settings_connection(pair->side[LEFT].settings, "t");
+	uint64_t end = pair->now + ms;
+
+	pair->sent = 0;
+	if (shard_up(pair->side[LEFT].shards[0], "t", NULL) < 0)
+		return false;
+	while (pair->now < end) {
+		pair_settle(pair);
+		if (side_children(&pair->side[LEFT]) >= c->child_count && side_children(&pair->side[RIGHT]) >= c->child_count)
+			return true;
+		uint64_t next = next_due(pair);
+		if (next == UINT64_MAX || next > end)
+			return false;
+		pair->now = next > pair->now ? next : pair->now;
+	}
+	return false;
+}
+
+void pair_reset(struct pair *pair)
+{
+	for (int i = 0; i < SIDES; i++) {
+		struct side *side = &pair->side[i];
+		LIST_EACH(it, &side->shards[0]->sas.all)
+			sa_free(CONTAINER(it, struct ike_sa, in_shard));
+		while (loop_turn(side->loop))
+			;
+		side->line_count = 0;
+		memset(side->events, 0, sizeof(side->events));
+		side->last_code[0] = side->last_text[0] = '\0';
+		side->failed_finally = false;
+		side->kernel.policies = 0;
+	}
+	while (pair->wire) {
+		struct wire_packet *next = pair->wire->next;
+		free(pair->wire);
+		pair->wire = next;
+	}
+	pair->sent = 0;
+}
+
+bool side_said(const struct side *side, const char *text)
+{
+	for (size_t i = 0; i < side->line_count; i++)
+		if (strstr(side->lines[i % LOG_KEPT], text))
+			return true;
+	return false;
+}
+
+static const struct fake_sa *find_twin(const struct fake_kernel *kernel, const struct fake_sa *sa)
+{
+	for (size_t i = 0; i < kernel->count; i++)
+		if (kernel->sas[i].spi == sa->spi && kernel->sas[i].inbound != sa->inbound)
+			return &kernel->sas[i];
+	return NULL;
+}
+
+bool pair_keys_agree(const struct pair *pair)
+{
+	for (int i = 0; i < SIDES; i++) {
+		const struct fake_kernel *ours = &pair->side[i].kernel, *theirs = &pair->side[!i].kernel;
+		for (size_t j = 0; j < ours->count; j++) {
+			const struct fake_sa *twin = find_twin(theirs, &ours->sas[j]);
+			if (!twin || twin->key_len != ours->sas[j].key_len ||
+			    memcmp(twin->keys, ours->sas[j].keys, twin->key_len) != 0)
+				return false;
+		}
+	}
+	return pair->side[LEFT].kernel.count > 0;
+}

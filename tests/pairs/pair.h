@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pair.h - two engines in one process, a shard each, on a virtual clock, with fake kernels and a wire whose every packet a test
+ * may drop, repeat, hold back or change. The plugins are the real ones, loaded as the daemon loads them.
+ */
+#ifndef KEYFERRY_PAIR_H
+#define KEYFERRY_PAIR_H
+#include "child.h"
+#include "events.h"
+#include "peers.h"
+#include "shard.h"
+#include "unit.h"
+
+enum { LEFT, RIGHT, SIDES };
+enum { WIRE_MAX = 4096, FAKE_SAS_MAX = 64, LOG_KEPT = 400, PAIR_TEXT_MAX = 700 };
+
+/* One datagram under way. */
+struct wire_packet {
+	struct wire_packet *next;
+	unsigned to;                 /* LEFT or RIGHT                             */
+	unsigned number;             /* from 1, since pair_up() began             */
+	uint64_t due;                /* ms                                        */
+	struct address from, dest;
+	bool nat_port;
+	size_t len;
+	uint8_t data[WIRE_MAX];
+};
+
+/* What a fake kernel was told. */
+struct fake_sa {
+	uint32_t spi, child;
+	bool inbound, udp_encap, transport;
+	size_t key_len;
+	uint8_t keys[CIPHER_KEY_MAX + 8 + HASH_SIZE_MAX];
+	struct selector local_ts, remote_ts;
+};
+
+struct fake_kernel {
+	struct kernel_ipsec ops;
+	struct provider provider;
+	struct fake_sa sas[FAKE_SAS_MAX];
+	size_t count;
+	uint32_t next_spi;
+	size_t policies;
+	int refuse;                  /* a fault for the next sa_add()             */
+};
+
+struct pair;
+
+struct side {
+	struct pair *pair;
+	unsigned which;
+	struct loop *loop;
+	struct log *log;
+	struct bus *bus;
+	struct core core;
+	struct services *services;
+	struct plugins *plugins;
+	struct crypto *crypto;
+	struct settings *settings;
+	struct engine engine;
+	struct shard *shards[1];
+	struct fake_kernel kernel;
+	struct subscription *subscription;
+	/* What was said and published. */
+	char lines[LOG_KEPT][PAIR_TEXT_MAX];
+	size_t line_count;
+	unsigned events[16];         /* by type                                   */
+	char last_code[EVENT_CODE_MAX];
+	char last_text[EVENT_TEXT_MAX];
+	bool failed_finally;
+};
+
+/* Decides what happens to a packet: returns how many copies arrive (0: lost), may change it and its `due`. */
+typedef unsigned wire_filter(struct pair *pair, struct wire_packet *packet, void *arg);
+
+struct pair {
+	uint64_t now;
+	struct side side[SIDES];
+	struct wire_packet *wire;    /* by due, then in order                     */
+	unsigned sent;               /* packets since pair_reset()                */
+	wire_filter *filter;
+	void *filter_arg;
+	bool echo_log;               /* print lines as they come: for debugging   */
+};
+
+struct pair_options {
+	const char *left, *right;            /* whole XML documents                       */
+	const char *left_psk, *right_psk;    /* content of the file "psk" of each         */
+	const char *left_crypto, *right_crypto; /* backend; NULL: "openssl"               */
+	uint32_t kernel_features;
+	const char *skip;                    /* a plugin that is not loaded on the right  */
+};
+
+/* Aborts the test program with a message when the configurations are refused. */
+struct pair *pair_new(const struct pair_options *options);
+void pair_free(struct pair *pair);
+/* Until nothing is to be done before `ms` more have passed. */
+void pair_run(struct pair *pair, uint64_t ms);
+/* Both directions idle at this moment: nothing on the wire, no job. */
+void pair_settle(struct pair *pair);
+/* Brings the connection "t" up from LEFT, waits at most `ms`; true when both ends have all children. */
+bool pair_up(struct pair *pair, uint64_t ms);
+/* Forgets SAs on both sides without a word on the wire, counters and lines too. */
+void pair_reset(struct pair *pair);
+/* Puts a datagram on the wire as if `from` had sent it. */
+void pair_inject(struct pair *pair, const struct wire_packet *like);
+/* A line with this text was said. */
+bool side_said(const struct side *side, const char *text);
+size_t side_sas(const struct side *side);
+size_t side_children(const struct side *side);
+/* Each inbound SA of one fake kernel has its outbound twin with the same keys in the other. */
+bool pair_keys_agree(const struct pair *pair);
+
+/* A pair of documents for one connection "t" with `children` children; words go in where they belong. */
+void pair_documents(char left[4096], char right[4096], const char *ike, const char *esp, unsigned children, bool ipv6, bool transport);
+
+#endif
