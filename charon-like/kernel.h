@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel.h - what a kernel interface provides: IPsec SAs and policies, whether in the kernel or in userspace. */
+#ifndef KEYFERRY_KERNEL_H
+#define KEYFERRY_KERNEL_H
+#include "address.h"
+#include "log.h"
+#include "plugin.h"
+#include "proposal.h"
+
+enum kernel_feature {
+	KERNEL_USERSPACE  = 1 << 0,      /* ESP is ours: raw ESP may not reach a peer; prefer UDP encapsulation      */
+	KERNEL_ESN        = 1 << 1,
+	KERNEL_UDP_ENCAP  = 1 << 2,
+	KERNEL_TRANSPORT  = 1 << 3,
+};
+
+/* Marks our own packets (SO_MARK, also on the IKE and NAT port sockets), so that no policy route of ours catches them again. */
+enum { KERNEL_MARK = 0x6b66 };           /* "kf" */
+
+/* One direction of an IPsec SA. Borrowed during sa_add(): the service copies what it keeps. */
+struct ipsec_sa {
+	uint32_t spi;                    /* host order; the receiver's                                           */
+	bool inbound;                    /* we receive with it                                                   */
+	bool transport;
+	bool udp_encap;
+	struct address local, remote;    /* outer addresses; ports only matter for udp_encap                     */
+	struct selector local_ts, remote_ts;
+	struct esp_transform transform;
+	struct bytes encryption_key;     /* key then salt: transform.key_len + salt_len                          */
+	struct bytes integrity_key;      /* transform.mac_key_len                                                */
+	uint32_t replay_window;          /* packets; 64 at least                                                 */
+	uint32_t child;                  /* ties the SAs and the policy of one child (reqid)                     */
+	uint16_t mtu;                    /* inner; 0: from the path                                              */
+};
+
+/*
+ * What is to be protected: packets from local_ts to remote_ts go through the outbound SA of `child`, and are dropped while
+ * there is none: nothing leaves in the clear. The reverse is accepted only from the inbound SAs of `child`.
+ */
+struct ipsec_policy {
+	uint32_t child;
+	bool transport;
+	struct selector local_ts, remote_ts;
+	struct address local, remote;    /* outer; remote may have family 0 when it is not known yet             */
+	bool want_acquire;               /* on-demand: tell the host about the first packet                      */
+};
+
+struct ipsec_usage {
+	uint64_t bytes, packets;         /* of the payload inside ESP, as delivered or taken                     */
+	uint64_t replayed, bad_icv, outside_selector; /* dropped, inbound                                        */
+	uint64_t last_used;              /* loop clock milliseconds; 0: never                                    */
+};
+
+/* Datagrams of one sender that arrived together: `segment` octets each, the last may be shorter. */
+struct esp_batch {
+	struct address local, remote;
+	uint8_t *data;                   /* the service may write into it; the memory stays net's                */
+	size_t len, segment;
+	uint8_t tos;                     /* outer TOS or traffic class (IP_RECVTOS, IPV6_RECVTCLASS): carries ECN */
+};
+
+/* What the service may ask of the daemon; any thread. */
+struct kernel_host {
+	const struct log_context *log;
+	const struct crypto *crypto;
+	/* UDP socket bound to the NAT port, for sending encapsulated ESP; -1 when the family is off. */
+	int (*encap_socket)(void *arg, uint8_t family);
+	/* First packet for a child without SA. */
+	void (*acquire)(void *arg, uint32_t child);
+	/* The sequence number space or a limit is nearly used up: rekey now (hard: it is used up, the SA no longer sends). */
+	void (*expire)(void *arg, uint32_t spi, bool hard);
+	void *arg;
+};
+
+/* SERVICE_KERNEL_IPSEC. All ops may be called from any thread; they return 0 or a fault, which they have logged. */
+struct kernel_ipsec {
+	const char *name;                /* "tun", "xfrm"                                                        */
+	uint32_t features;               /* set of enum kernel_feature                                           */
+	/* Opens devices, removes what an earlier run left. Once, before anything else. */
+	int (*attach)(void *state, const struct kernel_host *host);
+	void (*detach)(void *state);     /* removes everything of ours                                           */
+	int (*spi)(void *state, const struct address *local, const struct address *remote, uint32_t *out);
+	int (*sa_add)(void *state, const struct ipsec_sa *sa);
+	/* Outbound SPIs are chosen by the peers and unique only with `remote`, as given to sa_add() or the last sa_move(). */
+	int (*sa_move)(void *state, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
+		       const struct address *remote);
+	int (*sa_usage)(void *state, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out);
+	int (*sa_delete)(void *state, uint32_t spi, bool inbound, const struct address *remote);
+	int (*policy_add)(void *state, const struct ipsec_policy *policy);   /* again with the same child: replaces      */
+	int (*policy_delete)(void *state, uint32_t child);
+	/* Userspace only: datagrams from the NAT port that are no IKE, always from the same one thread (net's); else NULL. */
+	void (*receive)(void *state, const struct esp_batch *batches, size_t count);
+};
+
+#endif
