@@ -106,9 +106,6 @@ enum verdict v1_choose(struct exchange *ex, const struct message *in)
 	ph1->auth = choice.auth;
 	ex->carrier = ph1->auth->carrier;
 	ph1->transform = offer->transform;
-	for (size_t i = 0; i < ph1->connection->proposals.count; i++)
-		if (ike_transform_same(&ph1->connection->proposals.at[i], &offer->transform))
-			ph1->transform = ph1->connection->proposals.at[i];
 	ph1->proposal_number = offer->proposal_number;
 	ph1->transform_number = offer->transform_number;
 	/* RFC 2407 4.5.4: the shorter of both lifetimes can do no harm. */
@@ -144,9 +141,7 @@ enum verdict v1_accept(struct exchange *ex, const struct message *in)
 		return ex_drop(ex, "bad-choice", "the peer chose %zu transforms, not one", answer.count);
 	if (ike_choose(&answer, &c->proposals, &ph1->auth->v1_id, 1, why) < 0)
 		return ex_drop(ex, "bad-choice", "the peer chose what we did not offer: %s", why);
-	for (size_t i = 0; i < c->proposals.count; i++)
-		if (ike_transform_same(&c->proposals.at[i], &answer.at[0].transform))
-			ph1->transform = c->proposals.at[i];
+	ph1->transform = answer.at[0].transform;
 	ph1->lifetime = answer.at[0].lifetime && answer.at[0].lifetime < c->lifetime ? answer.at[0].lifetime : c->lifetime;
 	memcpy(ph1->cookie_r, in->header.cookie[RESPONDER], COOKIE_SIZE);
 	return STEP_OK;

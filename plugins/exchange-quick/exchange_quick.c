@@ -136,22 +136,15 @@ static enum verdict derive(struct exchange *ex)
 static enum verdict put_offer(struct exchange *ex, struct message_out *out)
 {
 	struct quick *quick = quick_of(ex);
-	const struct esp_transforms *all = &quick->config->proposals;
-	struct esp_transform same[OFFER_MAX];
-	struct esp_transforms offer = { same, 0 };
+	const struct esp_transforms *proposals = &quick->config->proposals;
 	uint8_t body[SA_BODY_MAX];
 	struct writer w = writer_over(body, sizeof(body));
 
-	for (size_t i = 0; i < all->count && offer.count < OFFER_MAX; i++)
-		if (all->at[i].group == all->at[0].group)
-			same[offer.count++] = all->at[i];
-	esp_offers_put(&w, &offer, quick->spi[INITIATOR], quick->mode, quick->config->lifetime);
+	esp_offers_put(&w, proposals, quick->spi[INITIATOR], quick->mode, quick->config->lifetime);
 	if (w.failed)
 		return ex_fault(ex, "the offer does not fit an SA payload", FAULT_FULL);
 	message_put(out, PAY_SA, writer_bytes(&w));
-	if (all->at[0].group_alg)
-		TRY(make_ke(ex, all->at[0].group_alg));
-	return STEP_OK;
+	return proposals->at[0].group_alg ? make_ke(ex, proposals->at[0].group_alg) : STEP_OK;
 }
 
 static enum verdict offer(struct exchange *ex, struct message_out *out)
@@ -217,6 +210,8 @@ static enum verdict accept_answer(struct exchange *ex, const struct message *in)
 	int chosen = esp_choose(&answer, &quick->config->proposals, quick->mode, why);
 	if (chosen < 0)
 		return ex_abort(ex, NOTIFY_NO_PROPOSAL_CHOSEN, "bad-choice", "the peer chose what we did not offer: %s", why);
+	if (answer.at[chosen].transform.group != quick->config->proposals.at[0].group)
+		return ex_abort(ex, NOTIFY_NO_PROPOSAL_CHOSEN, "bad-choice", "the peer chose a PFS group that we did not offer");
 	quick_take_choice(quick, &answer.at[chosen]);
 	quick->spi[RESPONDER] = answer.at[chosen].spi;
 	TRY(take_nonce_and_ke(ex, in));

@@ -157,13 +157,7 @@ enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
 
 void quick_take_choice(struct quick *quick, const struct esp_offer *offer)
 {
-	const struct esp_transforms *ours = &quick->config->proposals;
-
 	quick->transform = offer->transform;
-	/* Ours has the algorithms resolved. */
-	for (size_t i = 0; i < ours->count; i++)
-		if (esp_transform_same(&ours->at[i], &offer->transform))
-			quick->transform = ours->at[i];
 	quick->proposal_number = offer->proposal_number;
 	quick->transform_number = offer->transform_number;
 	/* RFC 2407 4.5.4: the shorter of both can do no harm. */
