@@ -11,7 +11,8 @@
 /* One authenticated SA. */
 struct peer {
 	UT_hash_handle hh;               /* by cookies                         */
-	UT_hash_handle hh_id;            /* by identity: the newest of a ring  */
+	UT_hash_handle hh_id;            /* by identity: the first of a ring   */
+	UT_hash_handle hh_connection;    /* by connection; several may be equal */
 	uint8_t cookies[2 * COOKIE_SIZE];
 	unsigned shard;
 	struct list same_id;
@@ -24,7 +25,7 @@ struct peer {
 /* any, under lock */
 struct peers {
 	pthread_mutex_t lock;
-	struct peer *by_cookies, *by_id;
+	struct peer *by_cookies, *by_id, *by_connection;
 };
 
 struct peers *peers_new(void)
@@ -39,6 +40,7 @@ struct peers *peers_new(void)
 static void remove_peer(struct peers *peers, struct peer *peer)
 {
 	HASH_DELETE(hh, peers->by_cookies, peer);
+	HASH_DELETE(hh_connection, peers->by_connection, peer);
 	if (peer->heads) {
 		HASH_DELETE(hh_id, peers->by_id, peer);
 		if (!list_empty(&peer->same_id)) {
@@ -86,6 +88,7 @@ int peers_add(struct peers *peers, const struct ike_sa *sa)
 	list_init(&peer->same_id);
 	pthread_mutex_lock(&peers->lock);
 	HASH_ADD(hh, peers->by_cookies, cookies, sizeof(peer->cookies), peer);
+	HASH_ADD_KEYPTR(hh_connection, peers->by_connection, peer->connection, strlen(peer->connection), peer);
 	HASH_FIND(hh_id, peers->by_id, key, len, head);
 	if (head) {
 		list_append(&head->same_id, &peer->same_id);
@@ -167,12 +170,11 @@ void peers_forget_others(struct engine *engine, const struct ike_sa *sa)
 
 int peers_shard_of(struct peers *peers, const char *connection)
 {
-	int shard = -1;
+	struct peer *peer;
 
 	pthread_mutex_lock(&peers->lock);
-	for (struct peer *peer = peers->by_cookies; peer && shard < 0; peer = peer->hh.next)
-		if (strcmp(peer->connection, connection) == 0)
-			shard = (int)peer->shard;
+	HASH_FIND(hh_connection, peers->by_connection, connection, strlen(connection), peer);
+	int shard = peer ? (int)peer->shard : -1;
 	pthread_mutex_unlock(&peers->lock);
 	return shard;
 }

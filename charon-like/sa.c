@@ -24,14 +24,6 @@ static void describe(const struct log_context *ctx, struct log_fields *fields)
 	snprintf(fields->sa, sizeof(fields->sa), "#%" PRIu32, sa->number);
 }
 
-struct ike_sa *sa_find(struct sa_table *table, const uint8_t cookie[2][COOKIE_SIZE])
-{
-	struct ike_sa *sa;
-
-	HASH_FIND(hh, table->by_key, cookie, 2 * COOKIE_SIZE, sa);
-	return sa;
-}
-
 static void expire(struct timer *timer)
 {
 	struct ike_sa *sa = CONTAINER(timer, struct ike_sa, expiry);
@@ -66,6 +58,7 @@ struct ike_sa *sa_new(struct shard *shard, enum role role, const uint8_t cookie[
 	sa->settings = settings_ref(settings);
 	sa->number = ++shard->sas.last_number * shard->engine->shard_count - shard->index;
 	sa->expiry.run = expire;
+	list_init(&sa->in_group);
 	list_init(&sa->exchanges);
 	list_init(&sa->children);
 	list_init(&sa->echoes);
@@ -125,6 +118,7 @@ static void really_free(struct ike_sa *sa)
 
 	drop_contents(sa);
 	HASH_DELETE(hh, shard->sas.by_key, sa);
+	sa_leave_connection(sa);
 	list_remove(&sa->in_shard);
 	shard->sas.count--;
 	timer_stop(loop_timers(shard->loop), &sa->expiry);

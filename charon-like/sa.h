@@ -48,7 +48,9 @@ struct ike_sa {
 	bool udp_encap;                          /* ESP goes in UDP: for a NAT, or because it is wanted */
 	bool peer_initial_contact;
 	struct settings *settings;               /* ours                                               */
-	const struct connection_settings *connection;   /* NULL: responder, not chosen yet              */
+	const struct connection_settings *connection;   /* NULL: responder, not chosen yet; sa_set_connection() */
+	struct sa_group *group;                  /* all of the same connection                         */
+	struct list in_group;
 	struct identity local_id, remote_id;     /* owned; type 0 until known                          */
 	struct ike_transform transform;
 	const struct auth_method *auth;
@@ -86,14 +88,28 @@ static inline struct bytes sa_cipher_key(const struct ike_sa *sa)
 	return bytes_of(sa->keys.at + 2 * sa->prf_len, sa->key_len);
 }
 
+/* The SAs of one connection. */
+struct sa_group {
+	UT_hash_handle hh;
+	struct list sas;
+	char name[];
+};
+
 struct sa_table {
 	struct ike_sa *by_key;
+	struct sa_group *by_connection;
 	struct list all;
 	size_t count;
 	uint32_t last_number;
 };
 
 struct ike_sa *sa_find(struct sa_table *table, const uint8_t cookie[2][COOKIE_SIZE]);
+/* Of the SAs of a connection one that is established, else one that is on its way; NULL: none. */
+struct ike_sa *sa_find_connection(const struct sa_table *table, const char *connection);
+struct sa_group *sa_find_group(const struct sa_table *table, const char *connection);
+/* `c` belongs to sa->settings. FAULT_MEMORY: it has none then. */
+int sa_set_connection(struct ike_sa *sa, const struct connection_settings *c) MUST_CHECK;
+void sa_leave_connection(struct ike_sa *sa);
 /* In the table, with a reference to the settings. NULL without memory. */
 struct ike_sa *sa_new(struct shard *shard, enum role role, const uint8_t cookie[2][COOKIE_SIZE], struct settings *settings) MUST_CHECK;
 /* Both cookies are known and proven: it is found by both from now on. */

@@ -61,21 +61,6 @@ static int want_children(struct ike_sa *sa, const struct connection_settings *c,
 	return found || !child ? 0 : FAULT_NOT_FOUND;
 }
 
-static struct ike_sa *find_by_connection(struct shard *shard, const char *connection)
-{
-	struct ike_sa *connecting = NULL;
-
-	LIST_EACH(it, &shard->sas.all) {
-		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_shard);
-		if (sa->state == SA_GONE || !sa->connection || strcmp(sa->connection->name, connection) != 0)
-			continue;
-		if (sa->state == SA_ESTABLISHED)
-			return sa;
-		connecting = sa;
-	}
-	return connecting;
-}
-
 static int new_cookie(struct shard *shard, uint8_t cookie[2][COOKIE_SIZE])
 {
 	static const uint8_t zero[COOKIE_SIZE];
@@ -119,7 +104,6 @@ static int initiate(struct shard *shard, const struct connection_settings *c, co
 	struct ike_sa *sa = sa_new(shard, INITIATOR, (const uint8_t(*)[COOKIE_SIZE])cookie, shard->settings);
 	if (!sa)
 		return FAULT_MEMORY;
-	sa->connection = c;
 	sa->remote = *remote;
 	sa->remote.port = c->remote_port;
 	sa->local = c->local;
@@ -130,7 +114,7 @@ static int initiate(struct shard *shard, const struct connection_settings *c, co
 		return FAULT_SYSTEM;
 	}
 	sa->local.port = shard->engine->daemon.port;
-	if ((fault = want_children(sa, c, child)) < 0 || (fault = exchange_start(sa, mode, NULL)) < 0)
+	if ((fault = sa_set_connection(sa, c)) < 0 || (fault = want_children(sa, c, child)) < 0 || (fault = exchange_start(sa, mode, NULL)) < 0)
 		sa_free(sa);
 	return fault;
 }
@@ -205,7 +189,7 @@ int shard_up(struct shard *shard, const char *connection, const char *child)
 		publish_failure(shard, connection, "unknown-connection", "no connection has this name: see `keyferry status`");
 		return FAULT_NOT_FOUND;
 	}
-	struct ike_sa *sa = find_by_connection(shard, connection);
+	struct ike_sa *sa = sa_find_connection(&shard->sas, connection);
 	if (sa) {
 		int fault = want_children(sa, sa->connection, child);
 		sa_run_agenda(sa);
@@ -240,12 +224,15 @@ static size_t child_down(struct ike_sa *sa, const char *name)
 
 size_t shard_down(struct shard *shard, const char *connection, const char *child)
 {
+	struct sa_group *group = sa_find_group(&shard->sas, connection);
+	struct list *it = group ? group->sas.next : NULL, *next;
 	size_t count = 0;
 
-	LIST_EACH(it, &shard->sas.all) {
-		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_shard);
-		if (!sa->connection || strcmp(sa->connection->name, connection) != 0)
-			continue;
+	/* The group goes with its last SA. */
+	for (bool is_last = !group; !is_last; it = next) {
+		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_group);
+		next = it->next;
+		is_last = next == &group->sas;
 		if (child) {
 			count += child_down(sa, child);
 		} else {

@@ -196,12 +196,12 @@ void v1_authenticated(struct exchange *ex)
 	struct ike_sa *sa = ex->sa;
 	int fault;
 
-	if ((fault = keep_keys(ex)) < 0 || (fault = keep_identities(ex)) < 0) {
+	if ((fault = keep_keys(ex)) < 0 || (fault = keep_identities(ex)) < 0 ||
+	    (fault = sa_set_connection(sa, ph1->connection)) < 0) {
 		ex_fault(ex, "keeping the new SA failed", fault);
 		sa_free(sa);
 		return;
 	}
-	sa->connection = ph1->connection;
 	sa->transform = ph1->transform;
 	sa->auth = ph1->auth;
 	sa->lifetime = ph1->lifetime;
