@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/* test_settings.c - what a configuration means, and what is wrong in it and where. */
+#include "test_settings.h"
+
+/* ---- meaning ---- */
+
+static void test_office(void)
+{
+	struct run run;
+	struct settings *s = run_good(&run, OFFICE);
+	const struct connection_settings *c = settings_connection(s, "office");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_EQUAL(settings_connection_count(s), 1);
+	CU_ASSERT_PTR_EQUAL(settings_connection_at(s, 0), c);
+	CU_ASSERT_PTR_NULL(settings_connection_at(s, 1));
+	CU_ASSERT_PTR_NULL(settings_connection(s, "other"));
+	CU_ASSERT_EQUAL(c->keep, KEEP_UP);
+	CU_ASSERT_EQUAL(c->local.family, AF_INET);
+	CU_ASSERT_EQUAL(c->remote_id.type, ID_FQDN);
+	CU_ASSERT_STRING_EQUAL(c->mode, "main");
+	CU_ASSERT_STRING_EQUAL(c->auth, "psk");
+	CU_ASSERT_EQUAL(c->lifetime, 8 * 3600);
+	CU_ASSERT_EQUAL(c->proposals.count, 1);
+	CU_ASSERT_EQUAL_FATAL(c->child_count, 1);
+	CU_ASSERT_EQUAL(c->children[0].lifetime, 1800);
+	CU_ASSERT_EQUAL(c->children[0].proposals.count, 1);
+	CU_ASSERT_FALSE(c->children[0].local_is_host);
+	run_end(&run);
+}
+
+static void test_defaults(void)
+{
+	struct run run;
+	struct settings *s = run_good(&run, "keyferry\n connection name=a\n  remote address=192.0.2.9\n  child name=b\n" KEY_ANY);
+	const struct connection_settings *c = settings_connection_at(s, 0);
+
+	CU_ASSERT_EQUAL(c->keep, KEEP_PASSIVE);
+	CU_ASSERT_EQUAL(c->encap, ENCAP_AUTO);
+	CU_ASSERT_EQUAL(c->local.family, 0);
+	CU_ASSERT_EQUAL(c->local_id.type, 0);
+	CU_ASSERT_EQUAL(c->remote_id.type, ID_IPV4_ADDR);
+	CU_ASSERT_EQUAL(c->remote_port, 500);
+	CU_ASSERT_STRING_EQUAL(c->mode, "main");
+	CU_ASSERT_STRING_EQUAL(c->auth, "psk");
+	CU_ASSERT_EQUAL(c->lifetime, PHASE1_LIFETIME);
+	CU_ASSERT(c->proposals.count > 0);
+	CU_ASSERT(c->children[0].local_is_host && c->children[0].remote_is_host);
+	CU_ASSERT_FALSE(c->children[0].transport);
+	CU_ASSERT_EQUAL(c->children[0].lifetime, CHILD_LIFETIME);
+	CU_ASSERT_EQUAL(c->children[0].replay_window, REPLAY_WINDOW);
+	CU_ASSERT_EQUAL(c->children[0].mtu, 0);
+	CU_ASSERT(c->children[0].proposals.count > 0);
+	run_end(&run);
+}
+
+static void test_dynamic(void)
+{
+	struct run run;
+	struct settings *s = run_good(&run, "keyferry\n connection name=a\n  remote address=%any\n"
+		"  child name=l2tp mode=transport local=dynamic[udp/1701] remote=dynamic[udp]\n" KEY_ANY);
+	const struct child_settings *child = &settings_connection_at(s, 0)->children[0];
+
+	CU_ASSERT(child->local_is_host && child->remote_is_host && child->transport);
+	CU_ASSERT_EQUAL(child->local.protocol, 17);
+	CU_ASSERT_EQUAL(child->local.port, 1701);
+	CU_ASSERT_EQUAL(child->remote.protocol, 17);
+	CU_ASSERT_EQUAL(child->remote.port, 0);
+	CU_ASSERT_EQUAL(child->local.range.family, 0);
+	run_end(&run);
+}
+
+static void test_host_name(void)
+{
+	struct run run;
+	struct settings *s = run_good(&run, "keyferry\n connection name=a keep=up\n  remote address=gw.right.example port=4500\n"
+		"  child name=b\n" KEY_ANY);
+	const struct connection_settings *c = settings_connection_at(s, 0);
+
+	CU_ASSERT_STRING_EQUAL(c->remote_host, "gw.right.example");
+	CU_ASSERT_EQUAL(c->remote.family, 0);
+	CU_ASSERT_EQUAL(c->remote_id.type, 0);
+	CU_ASSERT_EQUAL(c->remote_port, 4500);
+	run_end(&run);
+}
+
+/* ---- what is wrong, and where ---- */
+
+/* The first error is in this line of the file and has these words. */
+struct broken {
+	const char *text;
+	unsigned line;
+	const char *words;
+};
+
+static const struct broken broken[] = {
+	{ "keyfery\n", 1, "outermost element must be <keyferry>" },
+	{ "keyferry\n conection name=a\n", 2, "did you mean <connection>?" },
+	{ "keyferry\n child name=a\n", 2, "does not belong into <keyferry> but into <connection>" },
+	{ "keyferry\n zebra\n", 2, "there is: daemon, plugin, connection, psk" },
+	{ "keyferry\n plugin\n", 2, "attribute 'name' is missing" },
+	{ "keyferry x=1\n", 1, "this element has none" },
+	{ "keyferry =text\n", 1, "no text may stand here" },
+	{ AROUND(REMOTE, "  child name=b proposal=default\n"), 4, "unknown attribute 'proposal'; did you mean 'proposals'?" },
+	{ AROUND(REMOTE, "  child\n"), 4, "attribute 'name' is missing" },
+	{ AROUND(REMOTE, "  child name=b auth=psk\n"), 4, "attribute 'auth' does not belong here but to <phase1>" },
+	{ AROUND(REMOTE, "  child name=b zebra=1\n"), 4, "there is: name, local, remote, mode" },
+	{ AROUND(REMOTE, "  child name=b\n   local address=192.0.2.1\n"), 5, "does not belong into <child> but into <connection>" },
+	{ AROUND(REMOTE, ""), 2, "there is no <child> in it" },
+	{ AROUND(CHILD, ""), 2, "there is no <remote> in it; for anybody, write <remote address=\"%any\"/>" },
+	{ AROUND(REMOTE, CHILD "  remote address=192.0.2.8\n"), 5, "t.conf:3" },
+	{ AROUND("  remote address=192.0.2.9 id=a/b\n", CHILD), 3, "id 'a/b' is not an identity" },
+	{ AROUND("  remote address=192.0.2.300\n", CHILD), 3, "address '192.0.2.300' is not an address" },
+	{ AROUND("  remote address=10.1.2.3/16\n", CHILD), 3, "bits set behind the prefix of 16; write the network's own" },
+	{ AROUND("  remote address=192.0.2.9 port=0\n", CHILD), 3, "port '0' must be from 1 to 65535" },
+	{ AROUND("  remote address=192.0.2.9 port=x\n", CHILD), 3, "port 'x' is not a number" },
+	{ AROUND("  remote address=192.0.2.9 port=99999999999999999999\n", CHILD), 3, "must be from 1 to 65535" },
+	{ AROUND(REMOTE "  local address=10.0.0.0/8\n", CHILD), 4, "is not an address" },
+	{ AROUND(REMOTE "  local address=2001:db8::1\n", CHILD), 3, "not of the same family" },
+	{ AROUND(REMOTE "  phase1 mode=agressive\n", CHILD), 4, "unknown mode 'agressive'; did you mean 'aggressive'?" },
+	{ AROUND(REMOTE "  phase1 mode=quick\n", CHILD), 4, "there is: main, aggressive" },
+	{ AROUND(REMOTE "  phase1 lifetime=8hours\n", CHILD), 4, "lifetime '8hours' is not a duration" },
+	{ AROUND(REMOTE "  phase1 lifetime=h\n", CHILD), 4, "lifetime 'h' is not a duration" },
+	{ AROUND(REMOTE "  phase1 lifetime=31d\n", CHILD), 4, "must be from 10s to 2592000s" },
+	{ AROUND(REMOTE "  phase1 lifetime=9\n", CHILD), 4, "must be from 10s to 2592000s" },
+	{ AROUND(REMOTE "  phase1 proposals=aes256-sha265-modp2048\n", CHILD), 4, "sha256" },
+	{ AROUND(REMOTE "  phase1 auth=p/k\n", CHILD), 4, "auth 'p/k' is not the name of a method" },
+	{ AROUND(REMOTE, "  child name=b proposals=aes256\n"), 4, "proposals: \"aes256\"" },
+	{ AROUND(REMOTE, "  child name=b mode=tunel\n"), 4, "did you mean 'tunnel'?" },
+	{ AROUND(REMOTE, "  child name=b local=%any\n"), 4, "write 0.0.0.0/0 or ::/0" },
+	{ AROUND(REMOTE, "  child name=b local=10.1.2.3/16\n"), 4, "bits set behind the prefix" },
+	{ AROUND(REMOTE, "  child name=b local=dynamic[x]\n"), 4, "write [tcp], [udp/1701] or [47]" },
+	{ AROUND(REMOTE, "  child name=b local=10.0.0.0/8[tcp\n"), 4, "write [tcp], [udp/1701] or [47]" },
+	{ AROUND(REMOTE, "  child name=b local=host.example\n"), 4, "or 'dynamic' for the IKE address" },
+	{ AROUND(REMOTE, "  child name=b local=10.0.0.0/8 remote=2001:db8::/32\n"), 4, "not of the same family" },
+	{ AROUND(REMOTE, "  child name=b mode=transport local=10.0.0.0/8\n"), 4, "protects hosts only, so local" },
+	{ AROUND(REMOTE, "  child name=b replay-window=63\n"), 4, "must be from 64 to 4096" },
+	{ AROUND(REMOTE, "  child name=b mtu=500\n"), 4, "must be from 576 to 65535" },
+	{ AROUND(REMOTE, "  child name=b mtu=1000 local=2001:db8::/32\n"), 4, "below IPv6's least" },
+	{ AROUND(REMOTE, "  child name=b/c\n"), 4, "name 'b/c' must be" },
+	{ AROUND(REMOTE, CHILD "  child name=b local=10.0.0.0/8\n"), 5, "there is a child 'b' in this connection already, at" },
+	{ AROUND(REMOTE, "  child name=b local=10.0.0.0/8 remote=::1\n"), 4, "not of the same family" },
+	{ AROUND(REMOTE, "  child name=b local=10.0.0.0/8\n  child name=c local=10.0.0.0-10.255.255.255\n"), 5,
+	  "it protects what the child 'b' at" },
+	{ "keyferry\n connection name=a keep=up\n  remote address=%any\n" CHILD KEY_ANY, 2, "cannot initiate to %any" },
+	{ "keyferry\n connection name=a keep=on-demand\n  remote address=10.0.0.0/8\n" CHILD KEY_ANY, 2, "cannot initiate to 10.0.0.0/8" },
+	{ "keyferry\n connection name=a keep=upp\n" REMOTE CHILD KEY_ANY, 2, "unknown keep 'upp'; did you mean 'up'?" },
+	{ "keyferry\n connection name=a encap=maybe\n" REMOTE CHILD KEY_ANY, 2, "unknown encap 'maybe'; there is: auto, yes, no" },
+	{ "keyferry\n connection name=a\n" REMOTE CHILD " connection name=a\n" REMOTE CHILD KEY_ANY, 5, "one with name 'a' already" },
+	{ "keyferry\n connection name=-a\n" REMOTE CHILD KEY_ANY, 2, "name '-a' must be" },
+	{ "keyferry\n plugin name=x a=1\n plugin name=x\n", 3, "one with name 'x' already" },
+	{ "keyferry\n daemon\n daemon\n", 3, "there is one already" },
+	{ "keyferry\n connection name=a\n" REMOTE CHILD, 2,
+	  "no psk for local any address of ours and remote 192.0.2.9; add <psk ids=\"192.0.2.9\" file=\"a.psk\"/>" },
+	{ "keyferry\n connection name=a\n  local id=l.example\n  remote address=192.0.2.9 id=r.example\n" CHILD
+	  " psk ids=other.example file=long.psk\n", 2,
+	  "no psk for local l.example at any address of ours and remote r.example at 192.0.2.9; "
+	  "add <psk ids=\"l.example r.example\" file=\"a.psk\"/>" },
+	{ "keyferry\n connection name=a\n  remote address=%any\n" CHILD " psk ids=road.example file=long.psk\n", 2,
+	  "Main Mode chooses the key by address" },
+	{ AROUND(REMOTE, CHILD " psk file=long.psk\n"), 5, "attribute 'ids' is missing" },
+	{ AROUND(REMOTE, CHILD " psk ids=, file=long.psk\n"), 5, "ids names nobody" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b,c/d file=long.psk\n"), 5, "ids: 'c/d' is neither" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b secret=hush\n"), 5, "attribute 'secret': the secret does not belong into the configuration" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=long.psk =hush\n"), 5, "the secret does not belong into the configuration" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=none.psk\n"), 5, "none.psk: No such file or directory" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=.\n"), 5, "is not a regular file" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=/dev/zero\n"), 5, "/dev/zero is not a regular file" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=fifo.psk\n"), 5, "is not a regular file" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=\n"), 5, "is not a path" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=open.psk\n"), 5, "has mode 0644, so others can read or change it: chmod 600 /tmp/" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=empty.psk\n"), 5, "the first line is empty" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=blank.psk\n"), 5, "the first line is empty" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=bad-hex.psk\n"), 5, "begins with 0x but is not hex" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=bad-base64.psk\n"), 5, "begins with 0s but is not base64" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=huge.psk\n"), 5, "longer than 1024 octets" },
+	{ AROUND(REMOTE, CHILD " psk ids=a.b file=endless.psk\n"), 5, "longer than 1024 octets" },
+	{ AROUND(REMOTE, CHILD " psk ids=%any file=long.psk\n"), 6, "one with ids '%any' already" },
+};
+
+static void test_broken(void)
+{
+	for (size_t i = 0; i < COUNT(broken); i++) {
+		char place[32];
+		struct run run;
+
+		run_with(&run, broken[i].text, NULL);
+		snprintf(place, sizeof(place), "t.conf:%u: <", broken[i].line);
+		const char *first = strstr(run.log.text, "t.conf:");
+		bool is_placed = first && strncmp(first, place, strlen(place)) == 0;
+		if (run.fault != FAULT_INPUT || !is_placed || !kept_log_has(&run.log, broken[i].words))
+			printf("case %zu, wanted line %u \"%s\":\n%s---\n%s---\n", i, broken[i].line, broken[i].words,
+			       broken[i].text, run.log.text);
+		CU_ASSERT_EQUAL(run.fault, FAULT_INPUT);
+		CU_ASSERT(is_placed);
+		CU_ASSERT(kept_log_has(&run.log, broken[i].words));
+		CU_ASSERT_FALSE(kept_log_has(&run.log, "hush"));
+		run_end(&run);
+	}
+}
+
+static void test_all_errors(void)
+{
+	struct run run;
+
+	run_with(&run, "keyferry\n connection name=a keep=upp\n  remote address=1.2.3\n  phase1 mode=x lifetime=y\n"
+		 "  child name=b mtu=1\n psk ids=%any file=none\n zebra\n", NULL);
+	CU_ASSERT_EQUAL(run.fault, FAULT_INPUT);
+	CU_ASSERT_EQUAL(run.log.errors, 7);
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:3: <remote>"));
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:5: <child>"));
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:7: <zebra>"));
+	run_end(&run);
+}
+
+static void test_missing_plugins(void)
+{
+	struct services *none = services_new(), *some = fake_services();
+	struct run run;
+
+	run_with(&run, OFFICE, none);
+	CU_ASSERT_EQUAL(run.log.errors, 2);
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:5: <phase1>: mode 'main' needs the plugin exchange-main.so, which is not loaded"));
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:5: <phase1>: auth 'psk' needs the plugin auth-psk.so"));
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:2: <connection>: no child can come up"));
+	run_end(&run);
+	run_with(&run, AROUND(REMOTE, CHILD "  phase1 mode=aggressive auth=pks\n"), some);
+	CU_ASSERT_EQUAL(run.log.errors, 2);
+	CU_ASSERT(kept_log_has(&run.log, "exchange-aggressive.so"));
+	CU_ASSERT(kept_log_has(&run.log, "loaded methods: psk"));
+	run_end(&run);
+	run_with(&run, OFFICE, some);
+	CU_ASSERT_EQUAL(run.fault, 0);
+	run_end(&run);
+	services_free(none);
+	services_free(some);
+}
+
+/* ---- <daemon> ---- */
+
+static int daemon_run(struct run *run, const char *text, struct daemon_settings *d)
+{
+	const struct log_context *log = kept_log_open(&run->log);
+
+	run->settings = NULL;
+	run->config = build(text, log);
+	return daemon_settings_read(d, run->config, log);
+}
+
+static void daemon_end(struct run *run, struct daemon_settings *d)
+{
+	daemon_settings_free(d);
+	config_unref(run->config);
+	run_end(run);
+}
+
+static void test_daemon(void)
+{
+	struct daemon_settings d;
+	struct run run;
+
+	CU_ASSERT_EQUAL(daemon_run(&run, "keyferry\n", &d), 0);
+	CU_ASSERT_EQUAL(d.port, 500);
+	CU_ASSERT_EQUAL(d.nat_port, 4500);
+	CU_ASSERT(d.shards >= 1 && d.shards <= 4);
+	CU_ASSERT_EQUAL(d.log_level, LEVEL_INFO);
+	CU_ASSERT_STRING_EQUAL(d.kernel, "auto");
+	CU_ASSERT_PTR_NULL(d.crypto);
+	daemon_end(&run, &d);
+	CU_ASSERT_EQUAL(daemon_run(&run, "keyferry\n daemon crypto=openssl,gnutls shards=1 kernel=tun port=1500 nat-port=14500 "
+		"log-level=debug log-format=json half-open-max=10 half-open-seconds=1m retransmit-tries=3 "
+		"retransmit-first-ms=500 skip-plugins=a\n", &d), 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(d.crypto);
+	CU_ASSERT_STRING_EQUAL(d.crypto[0], "openssl");
+	CU_ASSERT_STRING_EQUAL(d.crypto[1], "gnutls");
+	CU_ASSERT_PTR_NULL(d.crypto[2]);
+	CU_ASSERT_STRING_EQUAL(d.plugins_skip[0], "a");
+	CU_ASSERT_PTR_NULL(d.plugins_skip[1]);
+	CU_ASSERT_EQUAL(d.shards, 1);
+	CU_ASSERT_STRING_EQUAL(d.kernel, "tun");
+	CU_ASSERT(d.port == 1500 && d.nat_port == 14500);
+	CU_ASSERT(d.log_level == LEVEL_DEBUG && d.log_json);
+	CU_ASSERT(d.half_open_max == 10 && d.half_open_seconds == 60);
+	CU_ASSERT(d.retransmit_tries == 3 && d.retransmit_first_ms == 500);
+	daemon_end(&run, &d);
+}
+
+static void test_daemon_broken(void)
+{
+	struct daemon_settings d;
+	struct run run;
+
+	CU_ASSERT_EQUAL(daemon_run(&run, "keyferry\n daemon crypt=x shards=0 log-level=loud port=4500 kernel=a/b crypto=,\n  x\n", &d),
+			FAULT_INPUT);
+	CU_ASSERT_EQUAL(run.log.errors, 7);
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:2: <daemon>: unknown attribute 'crypt'; did you mean 'crypto'?"));
+	CU_ASSERT(kept_log_has(&run.log, "shards '0' must be from 1 to 64"));
+	CU_ASSERT(kept_log_has(&run.log, "there is: error, warn, info, debug"));
+	CU_ASSERT(kept_log_has(&run.log, "port and nat-port are both 4500"));
+	CU_ASSERT_STRING_EQUAL(d.kernel, "auto");
+	daemon_end(&run, &d);
+}
+
+static void test_key_at_load(void)
+{
+	struct run run;
+
+	/* A road warrior's key may be found by range or %any, or in Aggressive Mode by the id it will say. */
+	run_good(&run, "keyferry\n connection name=a\n  remote address=%any\n" CHILD " psk ids=10.0.0.0/8 file=long.psk\n");
+	run_end(&run);
+	run_good(&run, "keyferry\n connection name=a\n  remote address=%any\n  phase1 mode=aggressive\n" CHILD
+		 " psk ids=road@example file=long.psk\n");
+	run_end(&run);
+	run_good(&run, "keyferry\n connection name=a\n  remote address=%any id=road@example\n" CHILD
+		 " psk ids=road@example file=long.psk\n");
+	run_end(&run);
+	run_with(&run, "keyferry\n connection name=a\n  remote address=10.0.0.0/8\n" CHILD " psk ids=172.16.0.0/12 file=long.psk\n",
+		 NULL);
+	CU_ASSERT(kept_log_has(&run.log, "no psk for"));
+	run_end(&run);
+}
+
+/* ---- reload ---- */
+
+static void test_same(void)
+{
+	struct run a, b;
+	const struct connection_settings *first = settings_connection_at(run_good(&a, OFFICE), 0), *second;
+
+	second = settings_connection_at(run_good(&b, OFFICE), 0);
+	CU_ASSERT(connection_settings_same(first, second));
+	CU_ASSERT(child_settings_same(&first->children[0], &second->children[0]));
+	run_end(&b);
+	second = settings_connection_at(run_good(&b, "keyferry\n connection name=office keep=up\n"
+		"  local address=192.0.2.1 id=gw.left.example\n  remote address=198.51.100.1 id=gw.right.example\n"
+		"  phase1 proposals=aes128-sha256-modp2048\n"
+		"  child name=lan local=10.1.0.0/16 remote=10.3.0.0/16 proposals=aes256gcm16-modp2048 lifetime=30m\n" KEY_ANY), 0);
+	CU_ASSERT_FALSE(connection_settings_same(first, second));
+	CU_ASSERT_FALSE(child_settings_same(&first->children[0], &second->children[0]));
+	run_end(&b);
+	run_end(&a);
+}
+
+static void test_outlives(void)
+{
+	struct run run;
+	struct settings *s = settings_ref(run_good(&run, OFFICE));
+
+	run_end(&run);
+	CU_ASSERT_STRING_EQUAL(settings_connection_at(s, 0)->name, "office");
+	settings_unref(s);
+	settings_unref(NULL);
+	CU_ASSERT_PTR_NULL(settings_ref(NULL));
+}
+
+static const struct unit_case cases[] = {
+	{ "the example of the design means what it says", test_office },
+	{ "what is left out has its default", test_defaults },
+	{ "dynamic stands for the IKE address, with protocol and port", test_dynamic },
+	{ "a remote host may have a name", test_host_name },
+	{ "every broken configuration is refused with its line and a hint", test_broken },
+	{ "all errors are said at once", test_all_errors },
+	{ "a connection whose plugins are missing is refused by the plugin's name", test_missing_plugins },
+	{ "the daemon's own settings are read before there are plugins", test_daemon },
+	{ "errors in the daemon's own settings are all said", test_daemon_broken },
+	{ "a connection needs a key that its peers could have", test_key_at_load },
+	{ "a reload sees what changed", test_same },
+	{ "settings outlive the one who made them", test_outlives },
+};
+
+int main(void)
+{
+	return settings_tests("settings", cases, COUNT(cases));
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* test_settings_find.c - secrets from their files, and who finds which connection and key, also among many. */
+#include <time.h>
+
+#include "test_settings.h"
+
+/* ---- secrets ---- */
+
+static bool secret_is(const char *file, const char *octets, size_t len, struct run *run)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "keyferry\n psk ids=%%any file=%s\n", file);
+	const struct settings *s = run_good(run, text);
+	const struct psk_settings *psk = settings_psk(s, NULL, NULL, NULL, NULL, NULL);
+	return psk && bytes_equal(secret_bytes(&psk->secret), bytes_of(octets, len));
+}
+
+static void test_secret_forms(void)
+{
+	struct run run;
+
+	CU_ASSERT(secret_is("long.psk", "a secret of some length", 23, &run));
+	CU_ASSERT_EQUAL(run.log.warnings, 0);
+	run_end(&run);
+	CU_ASSERT(secret_is("crlf.psk", "a secret of some length", 23, &run));
+	run_end(&run);
+	CU_ASSERT(secret_is("hex.psk", "\x00\x01\xfe\xff", 4, &run));
+	run_end(&run);
+	CU_ASSERT(secret_is("base64.psk", "keyferry", 8, &run));
+	run_end(&run);
+	CU_ASSERT(secret_is("unpadded.psk", "keyferry", 8, &run));
+	run_end(&run);
+	CU_ASSERT(secret_is("bare.psk", "no newline at the end", 21, &run));
+	run_end(&run);
+	CU_ASSERT(secret_is("one.psk", "0", 1, &run));
+	run_end(&run);
+}
+
+static void test_secret_warnings(void)
+{
+	struct run run;
+
+	CU_ASSERT(secret_is("short.psk", "fifteen octets!", 15, &run));
+	CU_ASSERT_EQUAL(run.log.warnings, 1);
+	CU_ASSERT(kept_log_has(&run.log, "a secret of 15 octets can be guessed"));
+	CU_ASSERT_FALSE(kept_log_has(&run.log, "fifteen"));
+	run_end(&run);
+	CU_ASSERT(secret_is("odd.psk", "\"quoted for no reason\"", 22, &run));
+	CU_ASSERT_EQUAL(run.log.warnings, 2);
+	CU_ASSERT(kept_log_has(&run.log, "the quotes are taken as part"));
+	CU_ASSERT(kept_log_has(&run.log, "only the first line is the secret"));
+	run_end(&run);
+	CU_ASSERT(secret_is("tail.psk", "a blank at the end ", 19, &run));
+	CU_ASSERT(kept_log_has(&run.log, "a blank at an end"));
+	run_end(&run);
+}
+
+static void test_secret_group(void)
+{
+	struct run run;
+
+	/* Without root the file's group is ours: then it may not read; with root it is root's and may. */
+	if (getegid() == 0) {
+		CU_ASSERT(secret_is("group.psk", "a secret of some length", 23, &run));
+	} else {
+		run_with(&run, "keyferry\n psk ids=%any file=group.psk\n", NULL);
+		CU_ASSERT(kept_log_has(&run.log, "has mode 0640"));
+	}
+	run_end(&run);
+}
+
+/* ---- which connection ---- */
+
+struct visits {
+	char names[256];
+	const char *stop_at;
+};
+
+static bool visit(const struct connection_settings *c, void *arg)
+{
+	struct visits *v = arg;
+	size_t used = strlen(v->names);
+
+	snprintf(v->names + used, sizeof(v->names) - used, "%s ", c->name);
+	return v->stop_at && strcmp(v->stop_at, c->name) == 0;
+}
+
+static struct address host(const char *text)
+{
+	struct address a = { .family = 0 };
+
+	if (text && address_parse(&a, text))
+		abort();
+	return a;
+}
+
+static const char *match(const struct settings *s, struct visits *v, const char *local, const char *remote)
+{
+	struct address l = host(local), r = host(remote);
+	const struct connection_settings *c;
+
+	v->names[0] = '\0';
+	c = settings_match(s, &l, &r, visit, v);
+	return c ? c->name : "none";
+}
+
+static void test_match(void)
+{
+	struct visits v = { .stop_at = NULL };
+	struct run run;
+	const struct settings *s = run_good(&run, "keyferry\n"
+		" connection name=any\n  remote address=%any\n" CHILD
+		" connection name=named\n  remote address=gw.example\n" CHILD
+		" connection name=wide\n  remote address=10.0.0.0/8\n" CHILD
+		" connection name=one\n  remote address=10.1.1.1\n" CHILD
+		" connection name=narrow\n  remote address=10.1.0.0/16\n" CHILD
+		" connection name=wide-here\n  local address=192.0.2.1\n  remote address=10.0.0.0/8\n" CHILD
+		" connection name=one-here\n  local address=192.0.2.1\n  remote address=10.1.1.1\n" CHILD
+		" connection name=one-there\n  local address=192.0.2.2\n  remote address=10.1.1.1\n" CHILD
+		" connection name=six\n  remote address=%any6\n" CHILD KEY_ANY);
+
+	CU_ASSERT_STRING_EQUAL(match(s, &v, "192.0.2.1", "10.1.1.1"), "none");
+	CU_ASSERT_STRING_EQUAL(v.names, "one-here one narrow wide-here wide named any ");
+	match(s, &v, NULL, "10.1.1.1");
+	CU_ASSERT_STRING_EQUAL(v.names, "one-here one-there one narrow wide-here wide named any ");
+	match(s, &v, "192.0.2.9", "10.2.0.1");
+	CU_ASSERT_STRING_EQUAL(v.names, "wide named any ");
+	match(s, &v, NULL, "2001:db8::1");
+	CU_ASSERT_STRING_EQUAL(v.names, "six named any ");
+	v.stop_at = "narrow";
+	CU_ASSERT_STRING_EQUAL(match(s, &v, NULL, "10.1.2.3"), "narrow");
+	struct address r = host("10.1.1.1");
+	CU_ASSERT_STRING_EQUAL(settings_match(s, NULL, &r, NULL, NULL)->name, "one-here");
+	run_end(&run);
+}
+
+/* ---- which key ---- */
+
+/* The line of the key's element, 0 for none. */
+static unsigned key(const struct settings *s, const char *local, const char *local_id, const char *remote, const char *remote_id,
+		    char how[WHY_MAX])
+{
+	struct identity l = { .type = 0 }, r = { .type = 0 };
+	struct address local_host = host(local), remote_host = host(remote);
+
+	if ((local_id && identity_parse(&l, local_id)) || (remote_id && identity_parse(&r, remote_id)))
+		abort();
+	how[0] = '\0';
+	const struct psk_settings *psk = settings_psk(s, &local_host, local_id ? &l : NULL, &remote_host, remote_id ? &r : NULL, how);
+	identity_free(&l);
+	identity_free(&r);
+	return psk ? psk->node->line : 0;
+}
+
+static void test_key_order(void)
+{
+	char how[WHY_MAX];
+	struct run run;
+	const struct settings *s = run_good(&run, "keyferry\n"
+		" psk ids=%any file=long.psk\n"                          /* 2 */
+		" psk ids=10.0.0.0/8 file=long.psk\n"                    /* 3 */
+		" psk ids=10.1.0.0-10.1.0.9 file=long.psk\n"             /* 4 */
+		" psk ids=10.1.0.1 file=long.psk\n"                      /* 5 */
+		" psk ids=peer.example file=long.psk\n"                  /* 6 */
+		" psk ids=%any,192.0.2.1 file=long.psk\n"                /* 7 */
+		" psk ids=%any4 file=long.psk\n");                       /* 8 */
+
+	CU_ASSERT_EQUAL(key(s, "192.0.2.9", "gw", "10.1.0.1", "Peer.Example", how), 6);
+	CU_ASSERT_PTR_NOT_NULL(strstr(how, "t.conf:6, by remote id Peer.Example (FQDN)"));
+	CU_ASSERT_EQUAL(key(s, "192.0.2.9", NULL, "10.1.0.1", "other.example", how), 5);
+	CU_ASSERT_PTR_NOT_NULL(strstr(how, "t.conf:5, by remote address 10.1.0.1"));
+	CU_ASSERT_EQUAL(key(s, "192.0.2.9", NULL, "203.0.113.1", "10.1.0.1", how), 5);
+	CU_ASSERT_PTR_NOT_NULL(strstr(how, "by remote id 10.1.0.1 (IPv4)"));
+	CU_ASSERT_EQUAL(key(s, "192.0.2.9", NULL, "10.1.0.2", NULL, how), 4);
+	CU_ASSERT_PTR_NOT_NULL(strstr(how, "by remote range 10.1.0.0-10.1.0.9"));
+	CU_ASSERT_EQUAL(key(s, "192.0.2.9", NULL, "10.9.0.2", NULL, how), 3);
+	CU_ASSERT_EQUAL(key(s, "192.0.2.9", NULL, "203.0.113.1", NULL, how), 8);
+	CU_ASSERT_EQUAL(key(s, "192.0.2.9", NULL, "2001:db8::1", NULL, how), 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(how, "by remote %any"));
+	/* Both ends beat one among keys that fit the remote end equally. */
+	CU_ASSERT_EQUAL(key(s, "192.0.2.1", NULL, "2001:db8::1", NULL, how), 7);
+	CU_ASSERT_PTR_NOT_NULL(strstr(how, "by remote %any and local address 192.0.2.1"));
+	CU_ASSERT_EQUAL(key(s, NULL, NULL, NULL, NULL, how), 2);
+	run_end(&run);
+}
+
+static void test_key_both_ends(void)
+{
+	char how[WHY_MAX];
+	struct run run;
+	const struct settings *s = run_good(&run, "keyferry\n"
+		" psk ids=right.example file=long.psk\n"                 /* 2 */
+		" psk ids=left.example,right.example file=long.psk\n"    /* 3 */
+		" psk ids=other.example,lone.example file=long.psk\n"    /* 4 */
+		" psk ids=192.0.2.1,10.0.0.1 file=long.psk\n"            /* 5 */
+		" psk ids=10.0.0.0/8,172.16.0.0/12 file=long.psk\n");    /* 6 */
+
+	CU_ASSERT_EQUAL(key(s, "192.0.2.1", "left.example", "198.51.100.1", "right.example", how), 3);
+	CU_ASSERT_PTR_NOT_NULL(strstr(how, "by remote id right.example (FQDN) and local id left.example (FQDN)"));
+	CU_ASSERT_EQUAL(key(s, "192.0.2.1", "third.example", "198.51.100.1", "right.example", how), 2);
+	/* A key that names two ends, and surely not ours, is not for us; while our id is not known it may be. */
+	CU_ASSERT_EQUAL(key(s, "192.0.2.1", "third.example", "198.51.100.1", "lone.example", how), 0);
+	CU_ASSERT_EQUAL(key(s, "192.0.2.1", NULL, "198.51.100.1", "lone.example", how), 4);
+	CU_ASSERT_EQUAL(key(s, "192.0.2.1", NULL, "10.0.0.1", NULL, how), 5);
+	CU_ASSERT_PTR_NOT_NULL(strstr(how, "by remote address 10.0.0.1 and local address 192.0.2.1"));
+	/* The local end by its range; one range may hold both ends. */
+	CU_ASSERT_EQUAL(key(s, "172.16.1.1", NULL, "10.0.0.1", NULL, how), 6);
+	CU_ASSERT_EQUAL(key(s, "10.0.0.2", NULL, "10.0.0.9", NULL, how), 6);
+	CU_ASSERT_PTR_NOT_NULL(strstr(how, "by remote range 10.0.0.0/8 and local range 10.0.0.0/8"));
+	CU_ASSERT_EQUAL(key(s, "192.0.2.7", NULL, "10.0.0.9", NULL, how), 0);
+	CU_ASSERT_EQUAL(key(s, NULL, NULL, "10.0.0.9", NULL, how), 6);
+	run_end(&run);
+}
+
+/* ---- many ---- */
+
+enum { MANY = 1000 };
+
+static uint64_t microseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void test_many(void)
+{
+	char *text = NULL, remote[32], how[WHY_MAX];
+	size_t size, found = 0, keys = 0;
+	FILE *out = open_memstream(&text, &size);
+	struct visits v = { .stop_at = NULL };
+	struct run run;
+
+	fprintf(out, "keyferry\n");
+	for (unsigned i = 0; i < MANY; i++)
+		fprintf(out, " connection name=c%u\n  local address=192.0.2.1 id=gw.example\n"
+			"  remote address=10.0.%u.%u id=r%u.example\n  child name=lan local=10.1.0.0/16 remote=10.2.%u.0/24\n"
+			" psk ids=gw.example,r%u.example file=long.psk\n", i, i / 250, i % 250 + 1, i, i % 256, i);
+	fclose(out);
+	uint64_t began = microseconds();
+	const struct settings *s = run_good(&run, text);
+	uint64_t loaded = microseconds();
+	for (unsigned i = 0; i < MANY; i++) {
+		char id[32];
+
+		snprintf(remote, sizeof(remote), "10.0.%u.%u", i / 250, i % 250 + 1);
+		snprintf(id, sizeof(id), "r%u.example", i);
+		match(s, &v, "192.0.2.1", remote);
+		snprintf(how, sizeof(how), "c%u ", i);
+		found += strcmp(v.names, how) == 0;
+		keys += key(s, "192.0.2.1", "gw.example", remote, id, how) == 5 * (i + 1) + 1;
+	}
+	CU_ASSERT_EQUAL(found, MANY);
+	CU_ASSERT_EQUAL(keys, MANY);
+	if (getenv("SETTINGS_TIMES"))
+		printf("%d connections: %u us to load, %u us to find each and its key\n", MANY, (unsigned)(loaded - began),
+		       (unsigned)(microseconds() - loaded));
+	run_end(&run);
+	free(text);
+}
+
+static const struct unit_case cases[] = {
+	{ "a secret is the first line, or hex, or base64", test_secret_forms },
+	{ "odd and short secrets are taken with a warning that does not show them", test_secret_warnings },
+	{ "a secret may be read by root's group and by no other", test_secret_group },
+	{ "connections are tried from the most specific on", test_match },
+	{ "the key that names the remote end best is chosen", test_key_order },
+	{ "a key that names both ends is preferred, one that names others is not for us", test_key_both_ends },
+	{ "each of a thousand connections and keys is found", test_many },
+};
+
+int main(void)
+{
+	return settings_tests("settings_find", cases, COUNT(cases));
+}
