@@ -89,13 +89,31 @@ int child_install_policy(struct child *child)
 	return kernel->policy_add(state, &policy);
 }
 
+static bool is_single_host(const struct connection_settings *c)
+{
+	return c->remote_host || (c->remote.family && memcmp(c->remote.first, c->remote.last, sizeof(c->remote.first)) == 0);
+}
+
+static bool has_another(const struct ike_sa *sa, const struct child *child)
+{
+	for (const struct list *it = sa->children.next; it != &sa->children; it = it->next) {
+		const struct child *other = CONTAINER(it, const struct child, in_sa);
+		if (other != child && other->id == child->id)
+			return true;
+	}
+	return false;
+}
+
+/* Where many peers use a connection the number is the peer's own, and so is the SA. */
 static bool is_only_one(const struct child *child)
 {
-	LIST_EACH(it, &child->sa->children) {
-		const struct child *other = CONTAINER(it, struct child, in_sa);
-		if (other != child && other->id == child->id)
+	const struct sa_group *group = child->sa->group;
+
+	if (!group || !is_single_host(child->sa->connection))
+		return !has_another(child->sa, child);
+	for (const struct list *it = group->sas.next; it != &group->sas; it = it->next)
+		if (has_another(CONTAINER(it, const struct ike_sa, in_group), child))
 			return false;
-	}
 	return true;
 }
 
@@ -154,5 +172,23 @@ uint32_t child_id(const struct connection_settings *c, const struct child_settin
 	put_u64(&w, a);
 	put_u64(&w, b);
 	uint32_t id = (uint32_t)siphash(key, bytes_of(both, sizeof(both)));
+	return id ? id : 1;
+}
+
+uint32_t child_id_of_peer(const struct ike_sa *sa, const struct child_settings *child, const struct selector *remote_ts)
+{
+	static const uint8_t key[16] = "keyferry peer";
+	uint8_t all[4 + 2 + 16 + 16 + 16];
+	struct writer w = writer_over(all, sizeof(all));
+	uint32_t id = child_id(sa->connection, child);
+
+	if (is_single_host(sa->connection))
+		return id;
+	put_u32(&w, id);
+	put_u16(&w, sa->remote.port);
+	put_bytes(&w, bytes_of(sa->remote.ip, sizeof(sa->remote.ip)));
+	put_bytes(&w, bytes_of(remote_ts->range.first, sizeof(remote_ts->range.first)));
+	put_bytes(&w, bytes_of(remote_ts->range.last, sizeof(remote_ts->range.last)));
+	id = (uint32_t)siphash(key, writer_bytes(&w));
 	return id ? id : 1;
 }

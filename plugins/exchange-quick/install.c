@@ -33,7 +33,7 @@ static struct child *make_child(struct exchange *ex)
 		.sa = sa,
 		.settings = settings_ref(sa->settings),
 		.config = quick->config,
-		.id = child_id(sa->connection, quick->config),
+		.id = child_id_of_peer(sa, quick->config, &quick->ts[role_other(ex->role)]),
 		.spi_in = quick->spi[ex->role],
 		.spi_out = quick->spi[role_other(ex->role)],
 		.transform = quick->transform,

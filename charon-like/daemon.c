@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/* daemon.c - the order of start-up and end, signals, and reload. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "daemon_private.h"
+#include "privileges.h"
+
+/* Threads for calls that block: names of hosts mostly, which come all at once when the network is back. */
+enum { HELPERS_MAX = 4 };
+
+/* ---- the log ---- */
+
+static int open_log(struct daemon *d)
+{
+	struct log_options options = d->options.log;
+
+	if (d->options.log_level >= 0)
+		options.level = (enum log_level)d->options.log_level;
+	d->early_log = d->log = log_new(&options);
+	return d->log ? 0 : FAULT_MEMORY;
+}
+
+/* As the configuration wants it. */
+static int set_up_log(struct daemon *d)
+{
+	struct log_options options = d->options.log;
+
+	options.level = d->options.log_level >= 0 ? (enum log_level)d->options.log_level : d->load.daemon.log_level;
+	options.json = d->load.daemon.log_json;
+	if (options.json == d->options.log.json) {
+		log_set_level(d->log, options.level);
+		return 0;
+	}
+	struct log *log = log_new(&options);
+	if (!log)
+		return FAULT_MEMORY;
+	d->log = d->load.core.log = log;
+	return 0;
+}
+
+/* ---- signals ---- */
+
+static void end_by_signal(struct daemon *d, unsigned number)
+{
+	log_info(log_root(d->log), "ending because of %s", number == SIGINT ? "SIGINT" : "SIGTERM");
+	loop_stop(d->loop);
+}
+
+static void signal_came(struct watch *watch, bool readable, bool writable)
+{
+	struct daemon *d = CONTAINER(watch, struct daemon, signals);
+	struct signalfd_siginfo info;
+
+	(void)readable;
+	(void)writable;
+	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo != SIGHUP)
+		end_by_signal(d, info.ssi_signo);
+	else if (daemon_reload(d, NULL, NULL) != 0)
+		log_line(log_root(d->log), LEVEL_ERROR, "reload-failed", "the configuration is the one from before: what is wrong with the new one stands above");
+}
+
+/* Before any thread is started, so that none of them takes a signal. */
+static int take_signals(struct daemon *d)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return FAULT_SYSTEM;
+	d->signals.ready = signal_came;
+	d->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (d->signals.fd < 0)
+		return FAULT_SYSTEM;
+	return loop_watch(d->loop, &d->signals, true, false);
+}
+
+/* ---- control ---- */
+
+static struct settings *host_settings(void *arg)
+{
+	return ((struct daemon *)arg)->load.settings;
+}
+
+static int host_reload(void *arg, void (*say)(void *to, const char *line), void *to)
+{
+	return daemon_reload(arg, say, to);
+}
+
+static void host_set_wanted(void *arg, const char *connection, const char *child, bool wanted)
+{
+	struct daemon *d = arg;
+
+	if (d->intents)
+		intents_set_wanted(d->intents, connection, child, wanted);
+}
+
+static int open_control(struct daemon *d)
+{
+	struct control_host host = {
+		.log = d->engine.log, .bus = d->engine.bus, .engine = &d->engine, .plugins = d->load.plugins,
+		.settings = host_settings, .reload = host_reload, .set_wanted = host_set_wanted, .arg = d,
+	};
+
+	if (d->options.control_path)
+		pidfile_make_folder(d->options.control_path);
+	return control_new(&d->control, d->loop, &host, d->options.control_path);
+}
+
+/* ---- start-up, in order ---- */
+
+static int open_base(struct daemon *d)
+{
+	int fault = open_log(d);
+
+	if (fault)
+		return fault;
+	d->loop = loop_new(NULL);
+	d->load.core = (struct core){
+		.log = d->log, .bus = bus_new(), .helpers = helpers_new(HELPERS_MAX), .main_loop = d->loop,
+	};
+	if (!d->loop || !d->load.core.bus || !d->load.core.helpers)
+		return FAULT_MEMORY;
+	return d->options.take_signals ? take_signals(d) : 0;
+}
+
+static int read_configuration(struct daemon *d)
+{
+	int fault = load_config(&d->load, &d->options.load);
+
+	return fault ? fault : set_up_log(d);
+}
+
+static int take_pidfile(struct daemon *d)
+{
+	return d->options.pid_file ? pidfile_take(&d->pidfile, d->options.pid_file, log_root(d->log)) : 0;
+}
+
+static int load_rest(struct daemon *d)
+{
+	int fault = load_services(&d->load, &d->options.load);
+
+	return fault ? fault : load_settings(&d->load);
+}
+
+static int open_net(struct daemon *d)
+{
+	const struct net_options options = { d->load.daemon.port, d->load.daemon.nat_port, true, true };
+	int fault = net_new(&d->net, &options, d->engine.log);
+
+	if (!fault)
+		d->engine.transport = net_transport(d->net);
+	return fault;
+}
+
+static int give_up_privileges(struct daemon *d)
+{
+	return d->options.drop_privileges ? privileges_drop(d->engine.log) : 0;
+}
+
+static int attach_kernel(struct daemon *d)
+{
+	engine_attach_kernel(d);
+	return 0;
+}
+
+static int open_intents(struct daemon *d)
+{
+	d->intents = intents_new(&d->engine, d->loop);
+	return d->intents ? 0 : FAULT_MEMORY;
+}
+
+static int heed_intents(struct daemon *d)
+{
+	return intents_apply(d->intents, d->load.settings);
+}
+
+static int check_modes(struct daemon *d)
+{
+	return engine_check_modes(d);
+}
+
+/* clang-format off */
+static const struct stage {
+	const char *what;            /* for the line when it fails without one of its own */
+	int (*begin)(struct daemon *d);
+} stages[] = {
+	{ "the main loop",           open_base },
+	{ "the configuration",       read_configuration },
+	{ "the pid file",            take_pidfile },           /* before anything that two daemons must not share */
+	{ "plugins and settings",    load_rest },
+	{ "the engine",              engine_open },
+	{ "exchange modes",          check_modes },
+	{ "the UDP sockets",         open_net },               /* needs CAP_NET_BIND_SERVICE */
+	{ "the control socket",      open_control },           /* sets the umask: before threads */
+	{ "privileges",              give_up_privileges },     /* are each thread's own: before threads */
+	{ "the kernel service",      attach_kernel },          /* starts threads of its own */
+	{ "connections",             open_intents },           /* hears events: before there are any */
+	{ "threads",                 engine_start_threads },
+	{ "connections",             heed_intents },           /* and from now on there are */
+};
+/* clang-format on */
+
+int daemon_new(struct daemon **out, const struct daemon_options *options)
+{
+	struct daemon *d = calloc(1, sizeof(*d));
+	int fault = 0;
+
+	*out = NULL;
+	if (!d)
+		return FAULT_MEMORY;
+	d->options = *options;
+	d->pidfile = (struct pidfile){ -1, NULL };
+	d->signals.fd = -1;
+	for (size_t i = 0; i < COUNT(stages) && !fault; i++) {
+		fault = stages[i].begin(d);
+		if (fault && d->log)
+			log_line(log_root(d->log), LEVEL_ERROR, "start-failed", "keyferryd does not start, because of %s: %s",
+				 stages[i].what, fault_text(fault));
+	}
+	if (fault) {
+		daemon_free(d);
+		return fault;
+	}
+	log_info(d->engine.log, "keyferry " PACKAGE_VERSION " is ready: %zu connections, UDP ports %u and %u, %u shards",
+		 settings_connection_count(d->load.settings), d->load.daemon.port, d->load.daemon.nat_port, d->engine.shard_count);
+	*out = d;
+	return 0;
+}
+
+int daemon_run(struct daemon *daemon)
+{
+	int fault = loop_run(daemon->loop);
+
+	if (fault)
+		log_error(log_root(daemon->log), "the main loop ended: %s", strerror(errno));
+	return fault;
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+	loop_stop(daemon->loop);
+}
+
+struct engine *daemon_engine(struct daemon *daemon)
+{
+	return &daemon->engine;
+}
+
+/* ---- reload ---- */
+
+static bool same_words(const char *const *a, const char *const *b)
+{
+	while (a && b && *a && *b && strcmp(*a, *b) == 0)
+		a++, b++;
+	return (!a || !*a) && (!b || !*b);
+}
+
+/* What is decided once, at start. */
+static void tell_what_waits(const struct daemon *d, const struct daemon_settings *new, const struct log_context *log)
+{
+	const struct daemon_settings *old = &d->load.daemon;
+
+	if (old->shards != new->shards || old->port != new->port || old->nat_port != new->nat_port || old->log_json != new->log_json ||
+	    strcmp(old->kernel, new->kernel) != 0 || !same_words(old->crypto, new->crypto) ||
+	    !same_words(old->plugins_skip, new->plugins_skip) || old->half_open_max != new->half_open_max ||
+	    old->half_open_seconds != new->half_open_seconds || old->retransmit_tries != new->retransmit_tries ||
+	    old->retransmit_first_ms != new->retransmit_first_ms)
+		log_at(log, LEVEL_WARN, "needs-restart", "<daemon> has changed: but for log-level, that is heeded at the next start of keyferryd");
+}
+
+static int take_over(struct daemon *d, struct load_fresh *fresh, const struct log_context *log)
+{
+	/* Shards first: what is started or ended next has to find the new. */
+	int fault = engine_set_settings(d, fresh->settings);
+
+	if (!fault)
+		fault = intents_apply(d->intents, fresh->settings);
+	if (fault) {
+		log_error(log, "the new configuration cannot be used: %s", fault_text(fault));
+		/* Those that have it already get the old one back. */
+		if (engine_set_settings(d, d->load.settings) != 0)
+			log_error(log, "and the old one is not in force everywhere: restart keyferryd");
+		return fault;
+	}
+	settings_unref(d->load.settings);
+	d->load.settings = settings_ref(fresh->settings);
+	if (d->options.log_level < 0)
+		log_set_level(d->log, fresh->daemon.log_level);
+	tell_what_waits(d, &fresh->daemon, log);
+	log_info(log, "the configuration was read again: %zu connections", settings_connection_count(fresh->settings));
+	return 0;
+}
+
+int daemon_reload(struct daemon *daemon, void (*say)(void *to, const char *line), void *to)
+{
+	struct load_fresh fresh;
+	struct load_tee tee;
+	int fault = load_tee_open(&tee, log_root(daemon->log), LEVEL_INFO, say, to);
+
+	if (fault)
+		return fault;
+	fault = load_again(&daemon->load, daemon->options.load.config_file, log_root(tee.log), &fresh);
+	if (!fault) {
+		fault = take_over(daemon, &fresh, log_root(tee.log));
+		load_fresh_free(&fresh);
+	}
+	load_tee_close(&tee);
+	return fault;
+}
+
+/* ---- the end ---- */
+
+void daemon_free(struct daemon *d)
+{
+	if (!d)
+		return;
+	/* Nobody asks for anything new ... */
+	if (d->control)
+		control_free(d->control);
+	intents_free(d->intents);
+	d->intents = NULL;
+	/* ... what there is ends ... */
+	if (d->loop)
+		engine_close(d);
+	else
+		helpers_free(d->load.core.helpers);
+	/* ... and then what it stood on. */
+	load_free(&d->load);
+	if (d->signals.fd >= 0) {
+		loop_unwatch(d->loop, &d->signals);
+		close(d->signals.fd);
+	}
+	if (d->loop)
+		loop_free(d->loop);
+	bus_free(d->load.core.bus);
+	pidfile_release(&d->pidfile);
+	if (d->log != d->early_log)
+		log_free(d->log);
+	if (d->early_log)
+		log_free(d->early_log);
+	free(d);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* daemon_private.h - what daemon.c (the order of things) and daemon_engine.c (threads, kernel service) share. */
+#ifndef KEYFERRY_DAEMON_PRIVATE_H
+#define KEYFERRY_DAEMON_PRIVATE_H
+#include <pthread.h>
+
+#include "control.h"
+#include "daemon.h"
+#include "intents.h"
+#include "net.h"
+#include "pidfile.h"
+
+/* A thread that runs a loop. */
+struct worker {
+	struct loop *loop;
+	pthread_t thread;
+	bool runs;
+	char name[24];                       /* shown by ps and top when it fits in 15 */
+};
+
+/* main thread, but for what the engine says otherwise */
+struct daemon {
+	struct daemon_options options;
+	struct log *early_log;               /* until the configuration says how lines are to look; kept, some still use it */
+	struct log *log;                     /* the same, or one of its own                          */
+	struct loop *loop;
+	struct load load;
+	struct engine engine;
+	struct kernel_host kernel_host;
+	bool kernel_is_attached;
+	struct net *net;
+	struct worker net_worker;
+	struct worker *workers;              /* one for each shard                                   */
+	struct intents *intents;
+	struct control *control;
+	struct pidfile pidfile;
+	struct watch signals;                /* fd -1: not taken                                     */
+};
+
+/* peers, shards and their loops; nothing runs yet */
+int engine_open(struct daemon *d) MUST_CHECK;
+/* Without a kernel service this says what is missing, and the daemon goes on with phase 1 only. */
+void engine_attach_kernel(struct daemon *d);
+/* Says which messages nobody understands. FAULT_UNSUPPORTED: phase 1 is among them. */
+int engine_check_modes(const struct daemon *d) MUST_CHECK;
+int engine_start_threads(struct daemon *d) MUST_CHECK;
+/* Every shard's new SAs begin with these. All shards or none. */
+int engine_set_settings(struct daemon *d, struct settings *settings) MUST_CHECK;
+/* Deletes all SAs at their peers, ends the threads, detaches the kernel service, frees the shards. Also after a part of the above. */
+void engine_close(struct daemon *d);
+
+#endif
