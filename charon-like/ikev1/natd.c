@@ -13,6 +13,15 @@ bool v1_forces_encap(const struct ike_sa *sa, const struct connection_settings *
 	return c->encap == ENCAP_YES || (c->encap == ENCAP_AUTO && userspace);
 }
 
+/*
+ * A hash that is nobody's makes the peer find a NAT in front of us, and so use UDP. Ours is the right one with
+ * one octet inverted, so that another keyferry can tell a wish from a NAT.
+ */
+static void pretend_nat(uint8_t hash[HASH_SIZE_MAX])
+{
+	hash[0] ^= 0xff;
+}
+
 /* RFC 3947 3.2: HASH(CKY-I | CKY-R | IP | Port). */
 static int natd_hash(const struct exchange *ex, const struct address *a, uint8_t out[HASH_SIZE_MAX])
 {
@@ -36,9 +45,8 @@ enum verdict v1_put_natd(struct exchange *ex, struct message_out *out)
 		return STEP_OK;
 	if ((fault = natd_hash(ex, &ex->sa->remote, remote)) < 0 || (fault = natd_hash(ex, &ex->sa->local, local)) < 0)
 		return ex_fault(ex, "computing NAT-D failed", fault);
-	/* A hash that is nobody's makes the peer find a NAT in front of us, and so use UDP. */
 	if (v1_forces_encap(ex->sa, ph1->connection))
-		local[0] ^= 0xff;
+		pretend_nat(local);
 	message_put(out, PAY_NATD, bytes_of(remote, size));
 	message_put(out, PAY_NATD, bytes_of(local, size));
 	return STEP_OK;
@@ -49,23 +57,27 @@ enum verdict v1_take_natd(struct exchange *ex, const struct message *in)
 {
 	struct phase1 *ph1 = v1_phase1(ex);
 	size_t size = ph1->transform.hash_alg->size, i = 0, count = 0;
-	uint8_t local[HASH_SIZE_MAX], remote[HASH_SIZE_MAX];
-	bool is_remote = false;
+	uint8_t local[HASH_SIZE_MAX], remote[HASH_SIZE_MAX], pretended[HASH_SIZE_MAX];
+	bool is_remote = false, pretends = false;
 	int fault;
 
 	if (!message_payload(in, PAY_NATD).at || ph1->connection->encap == ENCAP_NO)
 		return STEP_OK;
 	if ((fault = natd_hash(ex, &ex->sa->local, local)) < 0 || (fault = natd_hash(ex, &ex->sa->remote, remote)) < 0)
 		return ex_fault(ex, "computing NAT-D failed", fault);
+	memcpy(pretended, remote, sizeof(pretended));
+	pretend_nat(pretended);
 	for (const struct payload_view *payload; (payload = message_next(in, PAY_NATD, &i)); count++) {
-		if (count == 0)
+		if (count == 0) {
 			ph1->local_nat = !bytes_equal(payload->body, bytes_of(local, size));
-		else
-			is_remote |= bytes_equal(payload->body, bytes_of(remote, size));
+			continue;
+		}
+		is_remote |= bytes_equal(payload->body, bytes_of(remote, size));
+		pretends |= bytes_equal(payload->body, bytes_of(pretended, size));
 	}
-	ph1->remote_nat = count > 1 && !is_remote;
+	ph1->remote_nat = count > 1 && !is_remote && !pretends;
 	/* The peer believes in a NAT that we pretend: what follows from it must hold for us as well. */
-	ph1->udp_encap = ph1->local_nat || ph1->remote_nat || v1_forces_encap(ex->sa, ph1->connection);
+	ph1->udp_encap = ph1->local_nat || ph1->remote_nat || pretends || v1_forces_encap(ex->sa, ph1->connection);
 	return STEP_OK;
 }
 
