@@ -37,6 +37,7 @@ struct up {
 	bool is_phase1_up;
 	bool is_busy;                        /* something was under way when the shard had begun      */
 	char last[EVENT_CODE_MAX + EVENT_TEXT_MAX + 4];   /* the last failure, "" for none             */
+	char trying[EVENT_TEXT_MAX];         /* what the last attempt says of itself                  */
 	size_t count;
 	struct wanted_child children[];
 };
@@ -178,6 +179,8 @@ static void up_event(struct request *request, const struct event_sa *event)
 		take_failure(up, event);
 		return;
 	}
+	if (event->head.type == EVENT_TRYING)
+		memcpy(up->trying, event->text, sizeof(up->trying));
 	up->is_phase1_up |= event->head.type == EVENT_IKE_UP;
 	for (size_t i = 0; i < up->count; i++) {
 		if (!event->child[0] || !same_name(up->children[i].name, event->child))
@@ -192,10 +195,11 @@ static void up_event(struct request *request, const struct event_sa *event)
 static void up_timeout(struct request *request)
 {
 	struct up *up = CONTAINER(request, struct up, request);
+	const char *last = up->last[0] ? up->last : up->trying;
 	char text[sizeof(up->last) + 64];
 
-	snprintf(text, sizeof(text), "not up after %u seconds%s%s; the daemon goes on trying", up->seconds,
-		 up->last[0] ? ", last was " : "", up->last);
+	snprintf(text, sizeof(text), "not up after %u second%s%s%s; the daemon goes on trying", up->seconds,
+		 up->seconds == 1 ? "" : "s", last[0] ? ", last was " : "", last);
 	request_end(request, text);
 }
 

@@ -46,7 +46,8 @@ static int set_up_log(struct daemon *d)
 
 static void end_by_signal(struct daemon *d, unsigned number)
 {
-	log_info(log_root(d->log), "ending because of %s", number == SIGINT ? "SIGINT" : "SIGTERM");
+	if (!loop_stopping(d->loop))
+		log_info(log_root(d->log), "ending because of %s", number == SIGINT ? "SIGINT" : "SIGTERM");
 	loop_stop(d->loop);
 }
 
@@ -231,8 +232,10 @@ int daemon_new(struct daemon **out, const struct daemon_options *options)
 		daemon_free(d);
 		return fault;
 	}
-	log_info(d->engine.log, "keyferry " PACKAGE_VERSION " is ready: %zu connections, UDP ports %u and %u, %u shards",
-		 settings_connection_count(d->load.settings), d->load.daemon.port, d->load.daemon.nat_port, d->engine.shard_count);
+	size_t count = settings_connection_count(d->load.settings);
+	log_info(d->engine.log, "keyferry " PACKAGE_VERSION " is ready: %zu connection%s, UDP ports %u and %u, %u shard%s",
+		 count, count == 1 ? "" : "s", d->load.daemon.port, d->load.daemon.nat_port, d->engine.shard_count,
+		 d->engine.shard_count == 1 ? "" : "s");
 	*out = d;
 	return 0;
 }
@@ -297,7 +300,8 @@ static int take_over(struct daemon *d, struct load_fresh *fresh, const struct lo
 	if (d->options.log_level < 0)
 		log_set_level(d->log, fresh->daemon.log_level);
 	tell_what_waits(d, &fresh->daemon, log);
-	log_info(log, "the configuration was read again: %zu connections", settings_connection_count(fresh->settings));
+	size_t count = settings_connection_count(fresh->settings);
+	log_info(log, "the configuration was read again: %zu connection%s", count, count == 1 ? "" : "s");
 	return 0;
 }
 

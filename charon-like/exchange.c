@@ -11,34 +11,8 @@
 #include <stdlib.h>
 
 #include "events.h"
+#include "exchange_points.h"
 #include "shard.h"
-
-/* Everything a step may change. */
-struct exchange_mark {
-	struct arena_mark arena;
-	size_t row;
-	uint8_t carrier;
-	uint8_t iv[16];
-	uint8_t scratch[SCRATCH_MAX];
-};
-
-static void mark_take(const struct exchange *ex, struct exchange_mark *mark)
-{
-	mark->arena = arena_mark(&ex->arena);
-	mark->row = ex->row;
-	mark->carrier = ex->carrier;
-	memcpy(mark->iv, ex->iv, sizeof(ex->iv));
-	memcpy(mark->scratch, ex->scratch, ex->mode->scratch);
-}
-
-/* The arena is rolled back by its own rule: see undo_row(). */
-static void mark_restore(struct exchange *ex, const struct exchange_mark *mark)
-{
-	ex->row = mark->row;
-	ex->carrier = mark->carrier;
-	memcpy(ex->iv, mark->iv, sizeof(ex->iv));
-	memcpy(ex->scratch, mark->scratch, ex->mode->scratch);
-}
 
 static struct loop *ex_loop(const struct exchange *ex)
 {
@@ -63,6 +37,10 @@ static void say(struct exchange *ex, enum log_level level, const char *code, boo
 	char text[EVENT_TEXT_MAX];
 
 	vsnprintf(text, sizeof(text), format, args);
+	if (ex->is_trial) {
+		log_at(&ex->ctx, LEVEL_DEBUG, code, "%s", text);
+		return;
+	}
 	log_at(&ex->ctx, level, code, "%s", text);
 	sa_publish(ex->sa, EVENT_FAILURE, NULL, code, text, final);
 }
@@ -82,8 +60,9 @@ enum verdict ex_abort(struct exchange *ex, uint16_t notify, const char *code, co
 	va_list args;
 
 	ex->notify = notify;
+	ex->is_trial = false;
 	va_start(args, format);
-	say(ex, LEVEL_WARN, code, true, format, args);
+	say(ex, ex->is_doubtful ? LEVEL_INFO : LEVEL_WARN, code, !ex->is_doubtful, format, args);
 	va_end(args);
 	return STEP_ABORT;
 }
@@ -110,7 +89,8 @@ struct exchange *exchange_new(struct ike_sa *sa, const struct exchange_mode *mod
 		log_at(&sa->ctx, LEVEL_WARN, "too-many-exchanges", "%zu exchanges run already, no further one is begun", running);
 		return NULL;
 	}
-	struct exchange *ex = calloc(1, sizeof(*ex) + mode->scratch);
+	size_t scratch = (mode->scratch + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+	struct exchange *ex = calloc(1, sizeof(*ex) + scratch + mode->shared);
 	if (!ex)
 		return NULL;
 	ex->ctx = (struct log_context){ sa->ctx.log, describe };
@@ -121,6 +101,7 @@ struct exchange *exchange_new(struct ike_sa *sa, const struct exchange_mode *mod
 	ex->timer.run = retransmit;
 	ex->carrier = PAY_HASH;
 	ex->scratch = ex + 1;
+	ex->shared = (uint8_t *)ex->scratch + scratch;
 	arena_init(&ex->arena);
 	list_append(&sa->exchanges, &ex->in_sa);
 	if (mode->protection->first_iv(ex) < 0) {
@@ -139,9 +120,8 @@ void exchange_end(struct exchange *ex)
 	packet_free(ex->waiting);
 	arena_free(&ex->arena);
 	wipe(ex->scratch, ex->mode->scratch);
-	if (ex->undo)
-		wipe(ex->undo, sizeof(*ex->undo));
-	free(ex->undo);
+	wipe(ex->shared, ex->mode->shared);
+	points_free(ex);
 	free(ex->sent);
 	free(ex);
 }
@@ -182,6 +162,17 @@ static void send_again(struct exchange *ex)
 {
 	if (ex->sent && sa_send(ex->sa, bytes_of(ex->sent, ex->sent_len)) < 0)
 		log_debug(&ex->ctx, "the message could not be sent, it is tried again later");
+}
+
+/* What was sent at another point, to whom it was sent there. */
+static void send_from(struct exchange *ex, size_t i)
+{
+	bool is_left = ex->points[i]->is_left;
+
+	point_swap(ex, i);
+	send_again(ex);
+	point_swap(ex, i);
+	ex->points[i]->is_left = is_left;
 }
 
 static void set_timer(struct exchange *ex)
@@ -227,6 +218,9 @@ static void retransmit(struct timer *timer)
 	log_debug(&ex->ctx, "sending message %zu again, try %u", ex->row, ex->tries);
 	sa_publish(ex->sa, EVENT_TRYING, NULL, NULL, "no answer yet, sending again", false);
 	send_again(ex);
+	for (size_t i = 0; i < ex->point_count; i++)
+		if (!ex->points[i]->is_left)
+			send_from(ex, i);
 	set_timer(ex);
 }
 
@@ -257,22 +251,25 @@ static enum verdict build_row(struct exchange *ex, struct message_out *out)
 }
 
 /* A copy of the packet in the arena, decrypted if it is encrypted: what the steps keep may point into it. */
-static enum verdict uncover(struct exchange *ex, const struct packet *packet, const struct ike_header *header, uint8_t **out)
+static enum verdict uncover(struct exchange *ex, const struct packet *packet, const struct ike_header *header, uint8_t **out,
+			    size_t *block)
 {
 	uint8_t next_iv[16];
 
 	*out = arena_alloc(&ex->arena, packet->len);
 	if (!*out)
 		return ex_fault(ex, "no room for a message", FAULT_MEMORY);
+	*block = 0;
 	if (!(header->flags & FLAG_ENCRYPTED)) {
 		memcpy(*out, packet->data, packet->len);
 		return STEP_OK;
 	}
-	int fault = ex->mode->protection->open(ex, bytes_of(packet->data, packet->len), *out, next_iv);
-	if (fault == FAULT_NOT_FOUND)
+	int opened = ex->mode->protection->open(ex, bytes_of(packet->data, packet->len), *out, next_iv);
+	if (opened == FAULT_NOT_FOUND)
 		return ex_drop(ex, "encrypted-early", "message %zu is encrypted, but there are no keys yet", ex->row + 1);
-	if (fault < 0)
+	if (opened < 0)
 		return ex_drop(ex, "malformed", "message %zu is encrypted, but no whole number of cipher blocks", ex->row + 1);
+	*block = (size_t)opened;
 	memcpy(ex->iv, next_iv, sizeof(next_iv));
 	return STEP_OK;
 }
@@ -307,6 +304,7 @@ static enum verdict read_message(struct exchange *ex, const struct packet *packe
 {
 	const char *why = "the header is";
 	uint8_t *plain;
+	size_t block;
 
 	if (header_read(&in->header, bytes_of(packet->data, packet->len)) < 0)
 		return ex_drop(ex, "malformed", "a message of %zu octets has a header that does not fit it", packet->len);
@@ -315,11 +313,23 @@ static enum verdict read_message(struct exchange *ex, const struct packet *packe
 	if (cover != EITHER && in->was_encrypted != (cover == ENCRYPTED))
 		return ex_drop(ex, "wrong-cover", "message %zu is %s", ex->row + 1,
 			       in->was_encrypted ? "encrypted, which it must not be" : "in the clear, which it must not be");
-	TRY(uncover(ex, packet, &in->header, &plain));
+	TRY(uncover(ex, packet, &in->header, &plain, &block));
 	struct bytes chain = bytes_of(plain + HEADER_SIZE, packet->len - HEADER_SIZE);
-	if (message_parse(in, chain, in->header.next, in->was_encrypted, &why) < 0)
+	if (message_parse(in, chain, in->header.next, block, &why) < 0)
 		return refuse_unparsable(ex, in->was_encrypted, why);
 	return check_payloads(ex, in);
+}
+
+/* Answers go where the message came from; as initiator we learn the responder's cookie from its first. Undone with the step. */
+static void take_origin(struct exchange *ex, const struct packet *packet)
+{
+	struct ike_sa *sa = ex->sa;
+
+	sa->local = packet->local;
+	sa->remote = packet->remote;
+	sa->is_float = packet->nat_port;
+	if (ex->mode->creates_sa && ex->role == INITIATOR)
+		memcpy(sa->cookie[RESPONDER], packet->data + COOKIE_SIZE, COOKIE_SIZE);
 }
 
 static enum verdict run_step(struct exchange *ex, const struct packet *packet, struct message_out *out)
@@ -329,6 +339,7 @@ static enum verdict run_step(struct exchange *ex, const struct packet *packet, s
 
 	out->w.used = 0;
 	if (packet) {
+		take_origin(ex, packet);
 		TRY(read_message(ex, packet, &in));
 		log_debug(&ex->ctx, "message %zu received: %s", ex->row + 1, message_text(text, sizeof(text), &in));
 		TRY(ex->mode->steps[ex->row].process(ex, &in));
@@ -360,19 +371,6 @@ static int keep_sent(struct exchange *ex, const struct message_out *out)
 	return 0;
 }
 
-static void note_received(struct exchange *ex, const struct packet *packet)
-{
-	struct ike_sa *sa = ex->sa;
-
-	ex->received = map_hash(packet->data, packet->len);
-	ex->has_received = true;
-	sa->local = packet->local;
-	sa->remote = packet->remote;
-	sa->is_float = packet->nat_port;
-	if (ex->mode->creates_sa && ex->role == INITIATOR)
-		memcpy(sa->cookie[RESPONDER], packet->data + COOKIE_SIZE, COOKIE_SIZE);
-}
-
 static void finish(struct exchange *ex)
 {
 	struct ike_sa *sa = ex->sa;
@@ -385,10 +383,13 @@ static void finish(struct exchange *ex)
 	exchange_end(ex);
 }
 
-static void commit(struct exchange *ex, const struct packet *packet, const struct message_out *out, size_t first_row)
+/* False: it ended the exchange. */
+static bool commit(struct exchange *ex, const struct packet *packet, const struct message_out *out, size_t first_row)
 {
-	if (packet)
-		note_received(ex, packet);
+	if (packet) {
+		ex->received = map_hash(packet->data, packet->len);
+		ex->has_received = true;
+	}
 	if (ex->mode->row_done)
 		for (size_t row = first_row; row < ex->row; row++)
 			ex->mode->row_done(ex, row);
@@ -396,144 +397,142 @@ static void commit(struct exchange *ex, const struct packet *packet, const struc
 		if (keep_sent(ex, out) < 0) {
 			ex_fault(ex, "no room for our message", FAULT_MEMORY);
 			fail(ex);
-			return;
+			return false;
 		}
 		log_debug(&ex->ctx, "message %zu sent, %zu octets", ex->row, ex->sent_len);
 		send_again(ex);
 	}
-	if (ex->row == ex->mode->step_count)
+	if (ex->row == ex->mode->step_count) {
 		finish(ex);
-	else
-		set_timer(ex);
+		return false;
+	}
+	set_timer(ex);
+	return true;
 }
 
-/* What was committed from a message in the clear may be replaced as long as nothing authentic followed. */
-static void keep_undo(struct exchange *ex, const struct exchange_mark *before)
+/* ---- which step ---- */
+
+enum outcome { REFUSED, TAKEN, WAITING, ENDED };
+
+/* What was authentic ends all doubt, what was in the clear adds to it. */
+static void settle_points(struct exchange *ex, const struct packet *packet, const struct exchange_mark *before, const uint8_t *scratch)
 {
-	if (!ex->mode->creates_sa || ex->mode->steps[before->row].cover != CLEAR)
+	if (!packet || !ex->mode->creates_sa)
 		return;
-	if (!ex->undo)
-		ex->undo = malloc(sizeof(*ex->undo));
-	if (ex->undo)
-		memcpy(ex->undo, before, offsetof(struct exchange_mark, scratch) + ex->mode->scratch);
+	if (packet_is_encrypted(packet))
+		points_free(ex);
+	else
+		point_keep(ex, before, scratch);
 }
 
-static void run(struct exchange *ex, struct packet *packet)
+/* Keeps the packet only when it is WAITING. */
+static enum outcome run(struct exchange *ex, struct packet *packet)
 {
 	struct exchange_mark before;
+	uint8_t scratch[SCRATCH_MAX];
+	struct arena_mark arena = arena_mark(&ex->arena);
 	struct message_out out;
+	enum outcome outcome = REFUSED;
 
-	mark_take(ex, &before);
+	mark_take(ex, &before, scratch);
+	/* Whoever forged it must not end what others go on with. */
+	ex->is_doubtful = packet && ex->point_count && !packet_is_encrypted(packet);
 	enum verdict verdict = run_step(ex, packet, &out);
+	if (verdict == STEP_ABORT && ex->is_doubtful)
+		verdict = STEP_DROP;
+	ex->is_doubtful = ex->is_trial = false;
 	ex->is_waiting = verdict == STEP_WAIT;
 	if (verdict == STEP_OK) {
-		if (packet)
-			keep_undo(ex, &before);
-		commit(ex, packet, &out, before.row);
+		settle_points(ex, packet, &before, scratch);
+		outcome = commit(ex, packet, &out, before.row) ? TAKEN : ENDED;
 	} else {
 		if (verdict == STEP_ABORT && ex->notify)
 			ex->mode->protection->tell(ex);
-		mark_restore(ex, &before);
-		arena_rollback(&ex->arena, before.arena);
+		mark_restore(ex, &before, scratch);
+		arena_rollback(&ex->arena, arena);
 	}
-	wipe(before.scratch, sizeof(before.scratch));
-	if (verdict == STEP_WAIT) {
-		ex->waiting = packet;
-		return;
-	}
+	wipe(scratch, sizeof(scratch));
 	if (verdict == STEP_DROP)
 		ex->drops++;
-	if (verdict == STEP_ABORT)
-		fail(ex);
-	packet_free(packet);
-}
-
-/* Does a message in the clear have the payloads of the row? Changes and says nothing. */
-static bool clear_fits(const struct step *row, const struct packet *packet)
-{
-	uint8_t types[PAYLOADS_MAX];
-	struct ike_header header;
-	struct message in;
-	const char *why;
-	char text[160];
-
-	if (header_read(&header, bytes_of(packet->data, packet->len)) < 0 || header.flags & FLAG_ENCRYPTED ||
-	    message_parse(&in, bytes_of(packet->data + HEADER_SIZE, packet->len - HEADER_SIZE), header.next, false, &why) < 0)
-		return false;
-	for (size_t i = 0; i < in.count; i++)
-		types[i] = in.payloads[i].type;
-	return step_check(row, PAY_HASH, false, types, in.count, text, sizeof(text)) == STEP_OK;
-}
-
-/*
- * As initiator we hold on to the responder's cookie once message 2 was taken, but see undo_row(). A responder is found by
- * both cookies, but for message 1, which has no second one.
- */
-static bool fits_cookie(const struct exchange *ex, const struct packet *packet)
-{
-	static const uint8_t unknown[COOKIE_SIZE];
-	const uint8_t *responder = ex->sa->cookie[RESPONDER];
-
-	return ex->role == RESPONDER || memcmp(responder, unknown, COOKIE_SIZE) == 0 ||
-	       memcmp(responder, packet->data + COOKIE_SIZE, COOKIE_SIZE) == 0;
-}
-
-/* The message does not fit the row that is expected, but the row before, whose message came in the clear. */
-static bool may_undo(const struct exchange *ex, const struct packet *packet)
-{
-	if (!ex->undo || ex->undone >= UNDO_MAX || !clear_fits(&ex->mode->steps[ex->undo->row], packet))
-		return false;
-	return !fits_cookie(ex, packet) || !clear_fits(&ex->mode->steps[ex->row], packet);
-}
-
-/* It takes that one's place. The arena is not rolled back: the state we return to on a refusal lives there. */
-static void undo_row(struct exchange *ex, struct packet *packet)
-{
-	struct exchange_mark now;
-	struct message_out out;
-
-	mark_take(ex, &now);
-	mark_restore(ex, ex->undo);
-	ex->undone++;
-	size_t first_row = ex->row;
-	enum verdict verdict = run_step(ex, packet, &out);
-	if (verdict == STEP_OK) {
-		log_debug(&ex->ctx, "another message %zu takes the place of the one before", first_row + 1);
-		commit(ex, packet, &out, first_row);
-	} else {
-		ex->drops++;
-		mark_restore(ex, &now);
-		arena_rollback(&ex->arena, now.arena);
+	if (verdict == STEP_WAIT) {
+		ex->waiting = packet;
+		return WAITING;
 	}
-	wipe(now.scratch, sizeof(now.scratch));
-	packet_free(packet);
+	if (verdict != STEP_ABORT)
+		return outcome;
+	fail(ex);
+	return ENDED;
+}
+
+/* From a point kept before, which stays as it was when the message is refused. */
+static enum outcome run_from(struct exchange *ex, size_t i, struct packet *packet)
+{
+	bool is_left = ex->points[i]->is_left;
+
+	point_swap(ex, i);
+	enum outcome outcome = run(ex, packet);
+	if (outcome == REFUSED) {
+		point_swap(ex, i);
+		ex->points[i]->is_left = is_left;
+	}
+	return outcome;
+}
+
+/* Every point that it fits goes on with a message in the clear, the one that can read it with an encrypted one. */
+static enum outcome offer(struct exchange *ex, struct packet *packet, const bool fits[1 + POINTS_MAX], size_t left)
+{
+	size_t count = ex->point_count;
+	enum outcome outcome = REFUSED;
+
+	for (size_t i = 0; i <= count && (outcome == REFUSED || (outcome == TAKEN && !packet_is_encrypted(packet))); i++) {
+		if (!fits[i])
+			continue;
+		/* Why it was refused is said once, by the last that tries. */
+		ex->is_trial = --left > 0;
+		enum outcome one = i ? run_from(ex, i - 1, packet) : run(ex, packet);
+		outcome = one == REFUSED ? outcome : one;
+	}
+	return outcome;
 }
 
 /* The same message again: its answer was lost. Nothing is sent that would be more than was received. */
 static bool answer_again(struct exchange *ex, const struct packet *packet)
 {
-	if (!ex->has_received || ex->received != map_hash(packet->data, packet->len))
-		return false;
-	if (ex->sent && ex->answers < ANSWERS_MAX) {
-		ex->answers++;
-		log_debug(&ex->ctx, "message %zu came again, sending the answer again", ex->row - 1);
-		send_again(ex);
+	uint64_t hash = map_hash(packet->data, packet->len);
+
+	if (ex->has_received && ex->received == hash) {
+		if (ex->sent && ex->answers++ < ANSWERS_MAX)
+			send_again(ex);
+		return true;
 	}
-	return true;
+	for (size_t i = 0; i < ex->point_count; i++) {
+		struct exchange_point *point = ex->points[i];
+		if (!point->has_received || point->received != hash)
+			continue;
+		if (point->sent && point->answers++ < ANSWERS_MAX)
+			send_from(ex, i);
+		return true;
+	}
+	return false;
 }
 
 void exchange_receive(struct exchange *ex, struct packet *packet)
 {
 	struct ike_sa *sa = ex->sa;
+	enum outcome outcome = REFUSED;
+	bool fits[1 + POINTS_MAX];
+	size_t fitting = points_that_fit(ex, packet, fits);
 
 	sa_hold(sa);
-	if (answer_again(ex, packet) || ex->is_waiting || ex->row >= ex->mode->step_count || ex->mode->steps[ex->row].from == ex->role)
-		packet_free(packet);
-	else if (may_undo(ex, packet))
-		undo_row(ex, packet);
-	else if (fits_cookie(ex, packet))
-		run(ex, packet);
-	else
+	if (answer_again(ex, packet))
+		log_debug(&sa->ctx, "a message came again");
+	else if (ex->is_waiting || ex->row >= ex->mode->step_count || ex->mode->steps[ex->row].from == ex->role)
+		log_debug(&sa->ctx, "a message came that is not expected now");
+	else if (fitting)
+		outcome = offer(ex, packet, fits, fitting);
+	else if (packet_fits_cookie(ex, ex->sa->cookie[RESPONDER], packet))
+		outcome = run(ex, packet);           /* says why it does not fit */
+	if (outcome != WAITING)
 		packet_free(packet);
 	sa_release(sa);
 }
@@ -547,7 +546,8 @@ void exchange_resume(struct exchange *ex)
 		return;
 	sa_hold(sa);
 	ex->waiting = NULL;
-	run(ex, packet);
+	if (run(ex, packet) != WAITING)
+		packet_free(packet);
 	sa_release(sa);
 }
 

@@ -47,8 +47,8 @@ struct step {
 struct protection {
 	/*
 	 * Decrypts `packet` (a whole message) into `plain`, of the same length, with the exchange's current IV and writes the IV of
-	 * the next message to next_iv; the exchange itself is not changed. FAULT_INPUT: not decryptable (length); FAULT_NOT_FOUND:
-	 * there are no keys yet.
+	 * the next message to next_iv; the exchange itself is not changed. Returns the octets of a cipher block, or FAULT_INPUT: not
+	 * decryptable (length); FAULT_NOT_FOUND: there are no keys yet.
 	 */
 	int (*open)(const struct exchange *ex, struct bytes packet, uint8_t *plain, uint8_t next_iv[16]);
 	/* Pads and encrypts a finished message in place. */
@@ -67,6 +67,11 @@ struct exchange_mode {
 	const char *word;                   /* as in the configuration, "main"; NULL: not named there */
 	const struct step *steps;
 	size_t step_count, scratch;         /* scratch: zeroed at the start, wiped at the end      */
+	/*
+	 * The one thing that is not undone with a step: octets for what may be made once for all points, our own DH value. So
+	 * forgeries cost us no new ones, and all points say the same.
+	 */
+	size_t shared;
 	const struct protection *protection;
 	bool (*may_start)(const struct ike_sa *sa, enum role role);
 	enum verdict (*begin)(struct exchange *ex, const void *argument);   /* sets scratch up; may be NULL */
@@ -84,7 +89,7 @@ enum {
 	EXCHANGES_PER_SA_MAX = 64,          /* running at once; a peer with 64 children may start all  */
 	SCRATCH_MAX = 2048,                 /* a copy of it stands on the stack while a step runs      */
 	ANSWERS_MAX = 10,                   /* how often one of our messages is repeated because its request was */
-	UNDO_MAX = 8,                       /* how often messages in the clear are replaced; each costs us a DH value at most */
+	POINTS_MAX = 8,                     /* that an exchange goes on from at once, beside the present one; each costs us a DH result at most */
 	ROWS_MAX = 8,
 	RETRANSMIT_MAX_MS = 30000,          /* the interval doubles up to this: after an outage the peer is found again soon */
 };
@@ -108,11 +113,14 @@ struct exchange {
 	uint8_t *sent;                      /* last message, as on the wire; malloc()ed            */
 	size_t sent_len;
 	/*
-	 * Messages in the clear prove nothing, so a different one for the row before may still take the place of what was
-	 * committed: the state before that row is kept, and a forgery that came first does not win.
+	 * Messages in the clear prove nothing. So each that fits is taken from every point where it does, those that the exchange has
+	 * left included, and it goes on from all of them until something authentic shows which was right: a forgery wins neither
+	 * when it comes first nor when it comes last.
 	 */
-	struct exchange_mark *undo;
-	unsigned undone;
+	struct exchange_point *points[POINTS_MAX];
+	size_t point_count;
+	bool is_doubtful;                   /* the step runs for a message in the clear, and there are other points: ABORT is a DROP */
+	bool is_trial;                      /* another point is tried if this one cannot take it: DROP is not news */
 	uint64_t received;                  /* keyed hash of the last message that was committed   */
 	bool has_received;
 	unsigned drops;                     /* messages refused by the current row, for the log    */
@@ -120,7 +128,9 @@ struct exchange {
 	bool is_waiting;
 	bool is_done;
 	uint16_t notify;                    /* STEP_ABORT: what the peer is told, 0: nothing       */
+	uint32_t notify_spi;                /* and about which IPsec SA of its own; 0: this ISAKMP SA */
 	void *scratch;                      /* mode->scratch octets, behind this struct            */
+	void *shared;                       /* mode->shared octets, behind those                   */
 };
 
 static inline struct ike_sa *ex_sa(const struct exchange *ex)

@@ -55,7 +55,20 @@ static bool parse_payload(struct message *m, struct reader *r, uint8_t *type, co
 	return true;
 }
 
-int message_parse(struct message *m, struct bytes chain, uint8_t first, bool padded, const char **why)
+/* Less than a block can be anything. A whole one is zeros, or what racoon writes: the length last, which counts itself or does not. */
+static bool is_padding(struct bytes rest, size_t block)
+{
+	size_t zeros = 0;
+
+	if (block == 0 || rest.len < block)
+		return block != 0 || rest.len == 0;
+	while (zeros < rest.len && rest.at[zeros] == 0)
+		zeros++;
+	uint8_t last = rest.at[rest.len - 1];
+	return zeros == rest.len || (rest.len == block && (last == block || last == block - 1));
+}
+
+int message_parse(struct message *m, struct bytes chain, uint8_t first, size_t block, const char **why)
 {
 	struct reader r = reader_over(chain);
 	uint8_t type = first;
@@ -65,8 +78,8 @@ int message_parse(struct message *m, struct bytes chain, uint8_t first, bool pad
 		if (!parse_payload(m, &r, &type, why))
 			return FAULT_INPUT;
 	m->chain = bytes_of(chain.at, chain.len - reader_left(&r));
-	if (!padded && !reader_done(&r)) {
-		*why = "something follows the last payload";
+	if (!is_padding(read_rest(&r), block)) {
+		*why = block ? "what follows the last payload is no padding" : "something follows the last payload";
 		return FAULT_INPUT;
 	}
 	if (m->count == 0) {

@@ -55,10 +55,12 @@ struct message_out {
 /* FAULT_INPUT: shorter than a header, or the length field does not fit the datagram. Checks no version. */
 int header_read(struct ike_header *out, struct bytes packet) MUST_CHECK;
 /*
- * Splits a chain that starts with payload type `first`; what follows the last payload is allowed only if `padded` (RFC 2409
- * appendix B: padding of the encryption). Reserved octets must be ignored (RFC 2408 3.2). `why` is static text.
+ * Splits a chain that starts with payload type `first`. What follows the last payload is the padding of a cipher with blocks of
+ * `block` octets (RFC 2409 appendix B); 0: nothing may follow. Nothing authenticates it, and the next IV is made from it, so a block
+ * more than is needed must be recognisable: all zeros, or one with its length in the last octet, as racoon pads. Reserved octets must be ignored (RFC 2408
+ * 3.2). `why` is static text.
  */
-int message_parse(struct message *m, struct bytes chain, uint8_t first, bool padded, const char **why) MUST_CHECK;
+int message_parse(struct message *m, struct bytes chain, uint8_t first, size_t block, const char **why) MUST_CHECK;
 /* Body of the first payload of a type; .at NULL when there is none. */
 struct bytes message_payload(const struct message *m, uint8_t type);
 /* The next payload of a type at or after *i, which is advanced beyond it; NULL when there is none. */

@@ -23,9 +23,12 @@ void pidfile_make_folder(const char *path)
 
 static int complain(const char *path, const struct log_context *log)
 {
-	bool may_not = errno == EACCES || errno == EPERM || errno == EROFS;
+	bool has_no_folder = errno == ENOENT;
+	/* Without the right to make it the folder is missing. */
+	bool may_not = has_no_folder || errno == EACCES || errno == EPERM || errno == EROFS;
 
-	log_line(log, LEVEL_ERROR, "pid-file", "cannot make the file %s for the process ID: %s%s", path, strerror(errno),
+	log_line(log, LEVEL_ERROR, "pid-file", "cannot make the file %s for the process ID: %s%s", path,
+		 has_no_folder ? "its folder is missing and cannot be made" : strerror(errno),
 		 may_not ? "; run as root, or choose a place of your own with --pid-file" : "");
 	return may_not ? FAULT_PERMISSION : FAULT_SYSTEM;
 }

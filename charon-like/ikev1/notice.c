@@ -109,7 +109,7 @@ void v1_take_hint(struct ike_sa *sa, const struct packet *packet)
 	char name[NAME_TEXT_MAX];
 
 	if (header_read(&header, bytes_of(packet->data, packet->len)) < 0 ||
-	    message_parse(&in, bytes_of(packet->data + HEADER_SIZE, packet->len - HEADER_SIZE), header.next, false, &why) < 0)
+	    message_parse(&in, bytes_of(packet->data + HEADER_SIZE, packet->len - HEADER_SIZE), header.next, 0, &why) < 0)
 		return;
 	const struct payload_view *payload = message_next(&in, PAY_NOTIFY, &i);
 	if (!payload || v1_read_notice(&notice, payload) < 0)

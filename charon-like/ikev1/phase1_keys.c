@@ -9,21 +9,37 @@ static enum verdict keep(struct exchange *ex, struct bytes from, struct bytes *o
 	return out->at ? STEP_OK : ex_fault(ex, "no room for keying material", FAULT_MEMORY);
 }
 
+static enum verdict make_own(struct exchange *ex, const struct dh_group *group)
+{
+	struct phase1_own *own = ex->shared;
+	AUTO_SECRET private_value = { NULL, 0 };
+
+	if (own->group == group)
+		return STEP_OK;
+	own->group = NULL;
+	int fault = group->generate(&private_value, own->public_value);
+	if (fault == 0 && private_value.len > sizeof(own->private_value))
+		fault = FAULT_FULL;
+	if (fault < 0)
+		return ex_fault(ex, "making a Diffie-Hellman value failed", fault);
+	if ((fault = crypto_random(ex->sa->shard->engine->crypto, own->nonce, sizeof(own->nonce))) < 0)
+		return ex_fault(ex, "making a nonce failed", fault);
+	memcpy(own->private_value, private_value.at, private_value.len);
+	own->private_len = private_value.len;
+	own->group = group;
+	return STEP_OK;
+}
+
 enum verdict v1_put_ke_nonce(struct exchange *ex, struct message_out *out)
 {
 	struct phase1 *ph1 = v1_phase1(ex);
+	const struct phase1_own *own = ex->shared;
 	const struct dh_group *group = ph1->transform.group_alg;
-	uint8_t public_value[DH_PUBLIC_MAX], nonce[NONCE_SIZE];
-	AUTO_SECRET private_value = { NULL, 0 };
 
-	int fault = group->generate(&private_value, public_value);
-	if (fault < 0)
-		return ex_fault(ex, "making a Diffie-Hellman value failed", fault);
-	if ((fault = crypto_random(ex->sa->shard->engine->crypto, nonce, sizeof(nonce))) < 0)
-		return ex_fault(ex, "making a nonce failed", fault);
-	TRY(keep(ex, secret_bytes(&private_value), &ph1->dh_private));
-	TRY(keep(ex, bytes_of(public_value, group->public_len), &ph1->ke[ex->role]));
-	TRY(keep(ex, bytes_of(nonce, sizeof(nonce)), &ph1->nonce[ex->role]));
+	TRY(make_own(ex, group));
+	TRY(keep(ex, bytes_of(own->private_value, own->private_len), &ph1->dh_private));
+	TRY(keep(ex, bytes_of(own->public_value, group->public_len), &ph1->ke[ex->role]));
+	TRY(keep(ex, bytes_of(own->nonce, sizeof(own->nonce)), &ph1->nonce[ex->role]));
 	message_put(out, PAY_KE, ph1->ke[ex->role]);
 	message_put(out, PAY_NONCE, ph1->nonce[ex->role]);
 	return STEP_OK;
@@ -40,6 +56,9 @@ enum verdict v1_keep_ke_nonce(struct exchange *ex, const struct message *in)
 	/* RFC 2409 5: between 8 and 256 octets. */
 	if (nonce.len < NONCE_MIN || nonce.len > NONCE_MAX)
 		return ex_drop(ex, "malformed", "the nonce is %zu octets, not %d to %d", nonce.len, NONCE_MIN, NONCE_MAX);
+	/* HASH_I and HASH_R have one form (RFC 2409 5): who sends us back what we sent must not look like one that has the key. */
+	if (bytes_equal(ke, ph1->ke[ex->role]))
+		return ex_drop(ex, "reflected", "KE is our own: somebody sends our messages back to us");
 	ph1->ke[role_other(ex->role)] = ke;
 	ph1->nonce[role_other(ex->role)] = nonce;
 	return STEP_OK;

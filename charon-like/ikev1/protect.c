@@ -31,7 +31,8 @@ static int open_message(const struct exchange *ex, struct bytes packet, uint8_t 
 		return FAULT_INPUT;
 	memcpy(plain, packet.at, packet.len);
 	memcpy(next_iv, packet.at + packet.len - cipher->block, cipher->block);
-	return cipher->run(false, key.key, ex->iv, plain + HEADER_SIZE, len);
+	fault = cipher->run(false, key.key, ex->iv, plain + HEADER_SIZE, len);
+	return fault < 0 ? fault : (int)cipher->block;
 }
 
 /* RFC 2409 appendix B: padded with zeros to whole blocks; the header's length counts the padding. */
@@ -92,8 +93,14 @@ static void tell_in_clear(struct exchange *ex)
 
 static void tell(struct exchange *ex)
 {
+	uint8_t spi[sizeof(ex->notify_spi)];
+	struct writer w = writer_over(spi, sizeof(spi));
+	bool is_child = ex->notify_spi != 0;
+
+	put_u32(&w, ex->notify_spi);
 	if (ex->sa->state == SA_ESTABLISHED)
-		v1_send_notify(ex->sa, ex->notify, PROTO_ISAKMP, (struct bytes){ NULL, 0 }, (struct bytes){ NULL, 0 });
+		v1_send_notify(ex->sa, ex->notify, is_child ? PROTO_ESP : PROTO_ISAKMP, bytes_of(spi, is_child ? sizeof(spi) : 0),
+			       (struct bytes){ NULL, 0 });
 	else
 		tell_in_clear(ex);
 }

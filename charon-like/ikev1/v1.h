@@ -15,6 +15,7 @@ enum {
 	NONCE_SIZE = 32,           /* ours; RFC 2409 5: 8 to 256 octets                                  */
 	NONCE_MIN = 8,
 	NONCE_MAX = 256,
+	DH_PRIVATE_MAX = 128,      /* the longest, of ecp521, has 66                                     */
 };
 
 /* The scratch of a phase 1 mode begins with this. Views point into the exchange's arena. */
@@ -33,6 +34,13 @@ struct phase1 {
 	bool peer_nat_t, peer_dpd;                   /* what its vendor IDs say                          */
 	bool local_nat, remote_nat, udp_encap;
 	bool initial_contact;                        /* it says so                                       */
+};
+
+/* What the exchange's points share: our DH value and nonce, made when first needed, anew only for another group. */
+struct phase1_own {
+	const struct dh_group *group;                /* NULL: not made yet                               */
+	size_t private_len;
+	uint8_t private_value[DH_PRIVATE_MAX], public_value[DH_PUBLIC_MAX], nonce[NONCE_SIZE];
 };
 
 static inline struct phase1 *v1_phase1(const struct exchange *ex)

@@ -100,6 +100,7 @@ static const struct exchange_mode main_mode = {
 	.steps = steps,
 	.step_count = COUNT(steps),
 	.scratch = sizeof(struct phase1),
+	.shared = sizeof(struct phase1_own),
 	.protection = &v1_protection,
 	.may_start = v1_is_fresh,
 	.begin = v1_begin_phase1,

@@ -126,6 +126,37 @@ static enum verdict refuse_selectors(struct exchange *ex, const struct child_set
 			differs ? differs : "nothing", which);
 }
 
+static uint16_t other_mode(uint16_t mode)
+{
+	switch (mode) {
+	case MODE_TUNNEL:
+		return MODE_UDP_TUNNEL;
+	case MODE_TRANSPORT:
+		return MODE_UDP_TRANSPORT;
+	default:
+		return mode == MODE_UDP_TUNNEL ? MODE_TUNNEL : MODE_TRANSPORT;
+	}
+}
+
+/*
+ * Nothing authenticates NAT-D, so the two ends may have found differently whether there is a NAT; then the initiator is
+ * followed where that works: ESP in UDP when IKE already is on the NAT ports, without UDP when we do not insist on it.
+ */
+static int choose_transform(struct exchange *ex, const struct child_settings *config, struct esp_offers *offers, char why[WHY_MAX])
+{
+	struct quick *quick = quick_of(ex);
+	const struct ike_sa *sa = ex->sa;
+	char unused[WHY_MAX];
+
+	quick->mode = quick_mode(sa, config);
+	int chosen = esp_choose(offers, &config->proposals, quick->mode, why);
+	bool may_differ = sa->udp_encap ? !v1_forces_encap(sa, sa->connection) : sa->is_float && sa->connection->encap != ENCAP_NO;
+	if (chosen >= 0 || !may_differ)
+		return chosen;
+	quick->mode = other_mode(quick->mode);
+	return esp_choose(offers, &config->proposals, quick->mode, unused);
+}
+
 enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
 {
 	struct quick *quick = quick_of(ex);
@@ -133,6 +164,8 @@ enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
 	const struct child_settings *nearest = NULL, *fitting = NULL;
 	char why[WHY_MAX];
 
+	/* A refusal names the SA that the peer proposed: it may have started several Quick Modes at once. */
+	ex->notify_spi = offers->count ? offers->at[0].spi : 0;
 	for (size_t i = 0; i < c->child_count; i++) {
 		const struct child_settings *config = &c->children[i];
 		unsigned like = likeness(ex, config);
@@ -140,8 +173,7 @@ enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
 			nearest = config;
 		if (like < 2)
 			continue;
-		quick->mode = quick_mode(ex->sa, config);
-		int chosen = esp_choose(offers, &config->proposals, quick->mode, why);
+		int chosen = choose_transform(ex, config, offers, why);
 		fitting = config;
 		if (chosen < 0)
 			continue;

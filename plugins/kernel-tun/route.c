@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* route.c - see route.h. */
+#include "route.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+
+#include "timer.h"
+
+enum { OWN_MS = 2000, OWN_MAX = 4096 };
+
+/* What makes a route one; without padding, for the map. */
+struct route_key {
+	uint8_t family, bits, class, zero;
+	uint8_t ip[16];
+};
+
+struct route {
+	UT_hash_handle hh;
+	struct route_key key;
+	size_t uses;
+};
+
+/*
+ * Packets for a tunnel are to be no larger than what fits. Those for transport mode come whole, because a fragment cannot be protected
+ * (RFC 4303 3.3.4); where that is too large for the path, it is ESP that is fragmented.
+ */
+static void put_mtu(struct nlmsghdr *request, unsigned mtu)
+{
+	struct nlattr *metrics = mnl_attr_nest_start(request, RTA_METRICS);
+
+	mnl_attr_put_u32(request, RTAX_MTU, mtu);
+	mnl_attr_nest_end(request, metrics);
+}
+
+static int route_talk(struct routes *r, const struct route_key *key, bool add, unsigned mtu, const struct address *source)
+{
+	uint16_t flags = add ? NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE : NLM_F_ACK;
+	struct nlmsghdr *request = netlink_request(r->netlink, add ? RTM_NEWROUTE : RTM_DELROUTE, flags);
+	struct rtmsg *head = mnl_nlmsg_put_extra_header(request, sizeof(*head));
+	size_t len = address_len(key->family);
+
+	head->rtm_family = key->family;
+	head->rtm_dst_len = key->bits;
+	head->rtm_table = RT_TABLE_UNSPEC;
+	head->rtm_protocol = RULE_PROTOCOL;
+	head->rtm_scope = key->family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	head->rtm_type = RTN_UNICAST;
+	mnl_attr_put_u32(request, RTA_TABLE, r->rules.table + key->class);
+	if (key->bits > 0)
+		mnl_attr_put(request, RTA_DST, len, key->ip);
+	mnl_attr_put_u32(request, RTA_OIF, (uint32_t)r->device);
+	if (mtu)
+		put_mtu(request, mtu);
+	if (source)
+		mnl_attr_put(request, RTA_PREFSRC, len, source->ip);
+	return netlink_talk(r->netlink, request, NULL, NULL);
+}
+
+int routes_start(struct routes *r)
+{
+	r->rules.netlink = r->netlink;
+	r->rules.log = r->log;
+	/* Routes of an earlier run went with its device; rules did not. */
+	return rules_start(&r->rules);
+}
+
+void routes_stop(struct routes *r)
+{
+	struct route *route, *next;
+
+	HASH_ITER(hh, r->all, route, next) {
+		(void)!route_talk(r, &route->key, false, 0, NULL);
+		HASH_DEL(r->all, route);
+		free(route);
+	}
+	rules_stop(&r->rules);
+	free(r->own);
+	r->own = NULL;
+	r->own_count = 0;
+	r->own_at = 0;
+}
+
+static void read_own(struct routes *r)
+{
+	struct ifaddrs *all = NULL;
+	uint64_t now = clock_system.now(clock_system.arg);
+
+	if (r->own_at != 0 && now - r->own_at < OWN_MS)
+		return;
+	if (!r->own)
+		r->own = calloc(OWN_MAX, sizeof(*r->own));
+	if (!r->own || getifaddrs(&all))
+		return;
+	r->own_count = 0;
+	for (const struct ifaddrs *i = all; i && r->own_count < OWN_MAX; i = i->ifa_next)
+		if (i->ifa_addr && address_from_socket(&r->own[r->own_count], i->ifa_addr) == 0)
+			r->own_count++;
+	freeifaddrs(all);
+	r->own_at = now;
+}
+
+/* What the host itself sends must come from an address that the policy covers, or no policy selects it. */
+static const struct address *preferred_source(struct routes *r, const struct address_range *local, uint8_t family)
+{
+	if (local->family != family || address_range_weight(local) == 0)
+		return NULL;
+	read_own(r);
+	for (size_t i = 0; i < r->own_count; i++)
+		if (r->own[i].family == family && address_range_has(local, &r->own[i]))
+			return &r->own[i];
+	return NULL;
+}
+
+static struct route_key key_of(const struct prefix *prefix, int class)
+{
+	struct route_key key = { .family = prefix->family, .bits = prefix->bits, .class = (uint8_t)class };
+
+	memcpy(key.ip, prefix->ip, sizeof(key.ip));
+	return key;
+}
+
+static int route_ref(struct routes *r, const struct route_key *key, unsigned mtu, const struct address *source)
+{
+	struct route *route;
+
+	HASH_FIND(hh, r->all, key, sizeof(*key), route);
+	if (route) {
+		route->uses++;
+		return 0;
+	}
+	route = calloc(1, sizeof(*route));
+	if (!route)
+		return FAULT_MEMORY;
+	route->key = *key;
+	route->uses = 1;
+	HASH_ADD(hh, r->all, key, sizeof(route->key), route);
+	if (!route->hh.tbl) {
+		free(route);
+		return FAULT_MEMORY;
+	}
+	int error = route_talk(r, key, true, mtu, source);
+	/* An address that is being checked for duplicates, or just went, cannot be preferred. */
+	if (error && source)
+		error = route_talk(r, key, true, mtu, NULL);
+	if (error == 0)
+		return 0;
+	log_at(r->log, LEVEL_ERROR, "tun-route", "cannot add a route of %u bits to the TUN device: %s", key->bits, strerror(error));
+	HASH_DEL(r->all, route);
+	free(route);
+	return FAULT_SYSTEM;
+}
+
+static void route_unref(struct routes *r, const struct route_key *key)
+{
+	struct route *route;
+
+	HASH_FIND(hh, r->all, key, sizeof(*key), route);
+	if (!route || --route->uses > 0)
+		return;
+	int error = route_talk(r, key, false, 0, NULL);
+	if (error && error != ESRCH)
+		log_at(r->log, LEVEL_WARN, "tun-route", "cannot remove a route to the TUN device: %s", strerror(error));
+	HASH_DEL(r->all, route);
+	free(route);
+}
+
+static bool wants_family(const struct routes *r, const struct address_range *local, uint8_t family)
+{
+	return r->rules.has_family[family == AF_INET6] && (local->family == 0 || local->family == family);
+}
+
+int routes_add(struct routes *r, const struct ipsec_policy *policy)
+{
+	struct prefix prefixes[PREFIXES_MAX];
+	size_t count = prefixes_of(prefixes, &policy->remote_ts.range);
+	unsigned mtu = policy->transport ? 0 : r->mtu;
+	int class = rules_ref(&r->rules, policy);
+
+	if (class < 0)
+		return class;
+	for (size_t i = 0; i < count; i++) {
+		struct route_key key = key_of(&prefixes[i], class);
+
+		if (!wants_family(r, &policy->local_ts.range, key.family))
+			continue;
+		int fault = route_ref(r, &key, mtu, preferred_source(r, &policy->local_ts.range, key.family));
+		if (fault == 0)
+			continue;
+		while (i-- > 0) {
+			key = key_of(&prefixes[i], class);
+			if (wants_family(r, &policy->local_ts.range, key.family))
+				route_unref(r, &key);
+		}
+		rules_unref(&r->rules, class);
+		return fault;
+	}
+	return 0;
+}
+
+void routes_remove(struct routes *r, const struct selector *local, const struct selector *remote, bool transport)
+{
+	struct prefix prefixes[PREFIXES_MAX];
+	size_t count = prefixes_of(prefixes, &remote->range);
+	int class = rules_find(&r->rules, local, remote, transport);
+
+	if (class < 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		struct route_key key = key_of(&prefixes[i], class);
+
+		if (wants_family(r, &local->range, key.family))
+			route_unref(r, &key);
+	}
+	rules_unref(&r->rules, class);
+}

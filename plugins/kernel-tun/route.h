@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* route.h - routes to the TUN device for what policies protect, in tables of their own; shared ones are counted. */
+#ifndef KEYFERRY_TUN_ROUTE_H
+#define KEYFERRY_TUN_ROUTE_H
+#include "map.h"
+#include "prefix.h"
+#include "rule.h"
+
+struct route;
+
+/* under the writers' lock */
+struct routes {
+	struct netlink *netlink;
+	const struct log_context *log;
+	int device;                /* interface index                                           */
+	unsigned mtu;              /* of routes for tunnel mode                                 */
+	struct rules rules;
+	struct route *all;
+	struct address *own;       /* addresses of this host, as they were `own_at`             */
+	size_t own_count;
+	uint64_t own_at;           /* milliseconds; 0: never read                               */
+};
+
+/* The device must be up. FAULT_SYSTEM. */
+int routes_start(struct routes *r) MUST_CHECK;
+void routes_stop(struct routes *r);
+/* FAULT_SYSTEM, FAULT_FULL, FAULT_MEMORY: nothing was added. */
+int routes_add(struct routes *r, const struct ipsec_policy *policy) MUST_CHECK;
+void routes_remove(struct routes *r, const struct selector *local, const struct selector *remote, bool transport);
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* rule.c - see rule.h. */
+#include "rule.h"
+
+#include <errno.h>
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+
+/* Rules stand in this order from `priority` on. */
+enum { ORDER_ANY, ORDER_SKIP, ORDER_CLASS, ORDER_END };
+
+enum { LEFTOVERS_MAX = 1024 };     /* of an earlier run; more than this many loops cannot be meant */
+
+static int family_of(int i)
+{
+	return i ? AF_INET6 : AF_INET;
+}
+
+static struct nlmsghdr *rule_request(struct rules *r, bool add, int family, int order, uint8_t action)
+{
+	struct nlmsghdr *request = netlink_request(r->netlink, add ? RTM_NEWRULE : RTM_DELRULE,
+						   add ? NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL : NLM_F_ACK);
+	struct fib_rule_hdr *head = mnl_nlmsg_put_extra_header(request, sizeof(*head));
+
+	head->family = (uint8_t)family;
+	head->action = action;
+	mnl_attr_put_u32(request, FRA_PRIORITY, r->priority + (unsigned)order);
+	mnl_attr_put_u8(request, FRA_PROTOCOL, RULE_PROTOCOL);
+	return request;
+}
+
+static void put_mark(struct nlmsghdr *request)
+{
+	mnl_attr_put_u32(request, FRA_FWMARK, KERNEL_MARK);
+	mnl_attr_put_u32(request, FRA_FWMASK, UINT32_MAX);
+}
+
+/* "not fwmark MARK lookup TABLE" */
+static int set_any(struct rules *r, bool add, int family)
+{
+	struct nlmsghdr *request = rule_request(r, add, family, ORDER_ANY, FR_ACT_TO_TBL);
+
+	((struct fib_rule_hdr *)mnl_nlmsg_get_payload(request))->flags = FIB_RULE_INVERT;
+	put_mark(request);
+	mnl_attr_put_u32(request, FRA_TABLE, r->table);
+	return netlink_talk(r->netlink, request, NULL, NULL);
+}
+
+/* "fwmark MARK goto END", and END itself: "not" would also turn round what a class matches. */
+static int set_skip(struct rules *r, bool add, int family)
+{
+	struct nlmsghdr *request = rule_request(r, add, family, ORDER_END, FR_ACT_NOP);
+	int error = netlink_talk(r->netlink, request, NULL, NULL);
+
+	request = rule_request(r, add, family, ORDER_SKIP, FR_ACT_GOTO);
+	put_mark(request);
+	mnl_attr_put_u32(request, FRA_GOTO, r->priority + ORDER_END);
+	int second = netlink_talk(r->netlink, request, NULL, NULL);
+	return error ? error : second;
+}
+
+static void put_port(struct nlmsghdr *request, uint16_t type, uint16_t port)
+{
+	struct fib_rule_port_range range = { port, port };
+
+	if (port)
+		mnl_attr_put(request, type, sizeof(range), &range);
+}
+
+/* "ipproto PROTOCOL sport LOCAL dport REMOTE lookup TABLE" */
+static int set_class(struct rules *r, bool add, int family, int index)
+{
+	const struct rule_class *c = &r->classes[index];
+	struct nlmsghdr *request = rule_request(r, add, family, ORDER_CLASS, FR_ACT_TO_TBL);
+
+	mnl_attr_put_u8(request, FRA_IP_PROTO, c->protocol);
+	put_port(request, FRA_SPORT_RANGE, c->local_port);
+	put_port(request, FRA_DPORT_RANGE, c->remote_port);
+	mnl_attr_put_u32(request, FRA_TABLE, r->table + (unsigned)index);
+	return netlink_talk(r->netlink, request, NULL, NULL);
+}
+
+static int read_attribute(const struct nlattr *attribute, void *data)
+{
+	bool *is_ours = data;
+
+	if (mnl_attr_get_type(attribute) == FRA_PROTOCOL && mnl_attr_validate(attribute, MNL_TYPE_U8) >= 0)
+		*is_ours = mnl_attr_get_u8(attribute) == RULE_PROTOCOL;
+	return MNL_CB_OK;
+}
+
+/* Keeps the first rule of ours for deleting it. */
+static int find_leftover(const struct nlmsghdr *rule, void *arg)
+{
+	uint8_t *keep = arg;
+	bool is_ours = false;
+
+	if (rule->nlmsg_type != RTM_NEWRULE || rule->nlmsg_len > NETLINK_REQUEST || ((struct nlmsghdr *)(void *)keep)->nlmsg_len)
+		return MNL_CB_OK;
+	if (mnl_attr_parse(rule, sizeof(struct fib_rule_hdr), read_attribute, &is_ours) >= 0 && is_ours)
+		memcpy(keep, rule, rule->nlmsg_len);
+	return MNL_CB_OK;
+}
+
+static size_t remove_leftovers(struct rules *r, int family)
+{
+	_Alignas(struct nlmsghdr) uint8_t keep[NETLINK_REQUEST];
+	struct nlmsghdr *found = (struct nlmsghdr *)(void *)keep;
+	size_t count = 0;
+
+	for (; count < LEFTOVERS_MAX; count++) {
+		memset(keep, 0, sizeof(keep));
+		struct nlmsghdr *request = netlink_request(r->netlink, RTM_GETRULE, NLM_F_DUMP);
+		struct fib_rule_hdr *head = mnl_nlmsg_put_extra_header(request, sizeof(*head));
+
+		head->family = (uint8_t)family;
+		if (netlink_talk(r->netlink, request, find_leftover, keep) || found->nlmsg_len == 0)
+			break;
+		found->nlmsg_type = RTM_DELRULE;
+		found->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+		if (netlink_talk(r->netlink, found, NULL, NULL))
+			break;
+	}
+	return count;
+}
+
+int rules_start(struct rules *r)
+{
+	size_t left = remove_leftovers(r, AF_INET) + remove_leftovers(r, AF_INET6);
+
+	if (left > 0)
+		log_info(r->log, "removed %zu routing rules that an earlier run left", left);
+	for (int i = 0; i < 2; i++) {
+		int error = set_any(r, true, family_of(i));
+
+		r->has_family[i] = error == 0;
+		if (error == 0 || (i && (error == EAFNOSUPPORT || error == EOPNOTSUPP)))
+			continue;
+		log_at(r->log, LEVEL_ERROR, error == EPERM ? "tun-permission" : "tun-route",
+		       "cannot add a routing rule of priority %u: %s", r->priority, strerror(error));
+		return FAULT_SYSTEM;
+	}
+	return 0;
+}
+
+/* The last class has gone; rules that cannot be removed are found by the next run. */
+static void remove_skips(struct rules *r)
+{
+	for (int i = 0; i < 2; i++)
+		if (r->has_family[i] && r->has_classes)
+			(void)!set_skip(r, false, family_of(i));
+	r->has_classes = false;
+}
+
+void rules_stop(struct rules *r)
+{
+	for (int index = 1; index < RULE_CLASSES; index++)
+		for (int i = 0; i < 2 && r->classes[index].uses; i++)
+			if (r->has_family[i])
+				(void)!set_class(r, false, family_of(i), index);
+	remove_skips(r);
+	for (int i = 0; i < 2; i++)
+		if (r->has_family[i])
+			(void)!set_any(r, false, family_of(i));
+	memset(r->classes, 0, sizeof(r->classes));
+	memset(r->has_family, 0, sizeof(r->has_family));
+}
+
+/*
+ * Ports only for transport mode, whose packets are the host's own and routed before they are fragmented. Of what is forwarded the later
+ * fragments have no ports: they would take the usual way, in the clear.
+ */
+static struct rule_class class_of(const struct selector *local, const struct selector *remote, bool transport)
+{
+	struct rule_class c = { .protocol = remote->protocol ? remote->protocol : local->protocol };
+	bool has_ports = c.protocol == IPPROTO_TCP || c.protocol == IPPROTO_UDP || c.protocol == IPPROTO_SCTP;
+
+	if (transport && has_ports) {
+		c.local_port = local->port;
+		c.remote_port = remote->port;
+	}
+	return c;
+}
+
+int rules_find(const struct rules *r, const struct selector *local, const struct selector *remote, bool transport)
+{
+	struct rule_class c = class_of(local, remote, transport);
+
+	if (c.protocol == 0)
+		return 0;
+	for (int i = 1; i < RULE_CLASSES; i++) {
+		const struct rule_class *is = &r->classes[i];
+
+		if (is->uses && is->protocol == c.protocol && is->local_port == c.local_port && is->remote_port == c.remote_port)
+			return i;
+	}
+	return -1;
+}
+
+static void remove_class(struct rules *r, int index)
+{
+	for (int i = 0; i < 2; i++)
+		if (r->has_family[i])
+			(void)!set_class(r, false, family_of(i), index);
+	for (int i = 1; i < RULE_CLASSES; i++)
+		if (r->classes[i].uses)
+			return;
+	remove_skips(r);
+}
+
+static int add_class(struct rules *r, int index)
+{
+	bool needs_skip = !r->has_classes;
+	int error = 0;
+
+	r->has_classes = true;
+	for (int i = 0; i < 2 && !error; i++) {
+		if (!r->has_family[i])
+			continue;
+		if (needs_skip)
+			error = set_skip(r, true, family_of(i));
+		if (!error)
+			error = set_class(r, true, family_of(i), index);
+	}
+	if (!error)
+		return 0;
+	log_at(r->log, LEVEL_ERROR, "tun-route", "cannot add a routing rule for protocol %u: %s", r->classes[index].protocol,
+	       strerror(error));
+	remove_class(r, index);
+	return FAULT_SYSTEM;
+}
+
+int rules_ref(struct rules *r, const struct ipsec_policy *policy)
+{
+	int index = rules_find(r, &policy->local_ts, &policy->remote_ts, policy->transport);
+
+	if (index >= 0) {
+		r->classes[index].uses++;
+		return index;
+	}
+	for (index = 1; index < RULE_CLASSES && r->classes[index].uses; index++)
+		;
+	if (index == RULE_CLASSES) {
+		log_at(r->log, LEVEL_ERROR, "tun-route", "policies name more than %d combinations of protocol and ports", RULE_CLASSES - 1);
+		return FAULT_FULL;
+	}
+	r->classes[index] = class_of(&policy->local_ts, &policy->remote_ts, policy->transport);
+	int fault = add_class(r, index);
+	if (fault == 0)
+		r->classes[index].uses = 1;
+	return fault ? fault : index;
+}
+
+void rules_unref(struct rules *r, int class)
+{
+	if (r->classes[class].uses > 0 && --r->classes[class].uses == 0 && class != 0)
+		remove_class(r, class);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rule.h - the routing rules that send packets to the tables of ours. One for all; and where policies select a protocol or port,
+ * one for each such class, so that other traffic with the same hosts goes its usual way.
+ */
+#ifndef KEYFERRY_TUN_RULE_H
+#define KEYFERRY_TUN_RULE_H
+#include "kernel.h"
+#include "netlink.h"
+
+enum {
+	RULE_PROTOCOL = 107,       /* rtm_protocol of everything of ours: 'k'                 */
+	RULE_CLASSES = 32,
+	RULE_TABLE = 27494, RULE_PRIORITY = 27494, RULE_PRIORITIES = 4,
+};
+
+/* What a routing decision can tell apart of a selector; all zero: any packet. */
+struct rule_class {
+	uint8_t protocol;
+	uint16_t local_port, remote_port;
+	size_t uses;
+};
+
+/* under the writers' lock */
+struct rules {
+	struct netlink *netlink;
+	const struct log_context *log;
+	unsigned table, priority;  /* the first; class i has table + i                         */
+	bool has_family[2];        /* IPv4, IPv6                                               */
+	bool has_classes;          /* the rules around those of the classes stand              */
+	struct rule_class classes[RULE_CLASSES];
+};
+
+/* Removes what an earlier run left and adds the rule for any packet. FAULT_SYSTEM. */
+int rules_start(struct rules *r) MUST_CHECK;
+void rules_stop(struct rules *r);
+/* Index of the class of a policy, with one use more; FAULT_FULL, FAULT_SYSTEM. */
+int rules_ref(struct rules *r, const struct ipsec_policy *policy) MUST_CHECK;
+void rules_unref(struct rules *r, int class);
+/* Without counting: the class that rules_ref() gave; -1: none. */
+int rules_find(const struct rules *r, const struct selector *local, const struct selector *remote, bool transport);
+
+#endif

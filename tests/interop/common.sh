@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+# common.sh - what the cases of tests/interop share: two hosts "left" and "right" with a cable between them, keyferry on the left,
+# and on the right either strongSwan or another keyferry. Each case is a program that says why it failed and exits 1.
+set -eu
+export LC_ALL=C
+here=$TOP_SRCDIR/tests/interop
+. "$TOP_SRCDIR/tests/lab/lab.sh"
+. "$TOP_SRCDIR/tests/lab/keyferry.sh"
+. "$TOP_SRCDIR/tests/lab/strongswan.sh"
+seconds=${INTEROP_SECONDS:-5}
+
+# The daemon gives up the rights that the leak checker needs to look at it, and a peer with one is no faster than its checks.
+export ASAN_OPTIONS="detect_leaks=0:${ASAN_OPTIONS:-}"
+
+# ---- addresses: the left host is end 1, the right one end 2; families are v4 and v6
+
+outer() # FAMILY END
+{
+	case $1 in
+	v4) echo "192.0.2.$2" ;;
+	v6) echo "2001:db8::$2" ;;
+	esac
+}
+
+network() # FAMILY END NUMBER
+{
+	case $1 in
+	v4) echo "10.$2.$3.0/24" ;;
+	v6) echo "fd0$2:0:0:$3::/64" ;;
+	esac
+}
+
+inner() # FAMILY END NUMBER
+{
+	case $1 in
+	v4) echo "10.$2.$3.1" ;;
+	v6) echo "fd0$2:0:0:$3::1" ;;
+	esac
+}
+
+# Both hosts with their outer addresses and, on lo, an inner one in each of their networks.
+hosts() # [NETWORKS]
+{
+	lab_open interop
+	keyferry_use "$TOP_BUILDDIR"
+	end=0
+	for host in left right; do
+		lab_host $host
+	done
+	lab_link left wire right wire
+	for host in left right; do
+		end=$((end + 1))
+		lab_address $host wire "$(outer v4 $end)/24" "$(outer v6 $end)/64"
+		number=0
+		while [ "$number" -lt "${1:-1}" ]; do
+			number=$((number + 1))
+			lab_address $host lo "$(inner v4 $end $number)/32" "$(inner v6 $end $number)/128"
+		done
+	done
+}
+
+# From now on nothing passes the cable in the clear: what should be in ESP is dropped on arrival, and counted.
+guard()
+{
+	for host in left right; do
+		on $host nft -f - <<-X
+		table inet guard {
+			chain arrival {
+				type filter hook prerouting priority raw
+				iifname "wire" meta l4proto { icmp, tcp } counter drop
+				iifname "wire" icmpv6 type { echo-request, echo-reply } counter drop
+			}
+		}
+		X
+	done
+}
+
+nothing_leaked()
+{
+	for host in left right; do
+		on $host nft list table inet guard | grep counter | grep -vq 'packets 0 ' || continue
+		lab_fail "$host received packets in the clear"
+	done
+}
+
+# ---- the two ends
+
+# One connection "t" with children c1, c2...
+keyferry_connection() # END PHASE1 ESP OUTER INNER MODE CHILDREN [ATTRIBUTES-OF-CONNECTION]
+{
+	other=$((3 - $1))
+	echo "  <connection name=\"t\" ${8:-}>"
+	echo "    <local address=\"$(outer "$4" "$1")\"/>"
+	echo "    <remote address=\"$(outer "$4" "$other")\"/>"
+	echo "    <phase1 proposals=\"$2\"/>"
+	number=0
+	while [ "$number" -lt "$7" ]; do
+		number=$((number + 1))
+		case $6 in
+		tunnel) selectors="local=\"$(network "$5" "$1" $number)\" remote=\"$(network "$5" "$other" $number)\"" ;;
+		transport) selectors= ;;
+		esac
+		echo "    <child name=\"c$number\" mode=\"$6\" $selectors proposals=\"$3\"/>"
+	done
+	echo "  </connection>"
+}
+
+strongswan_connection() # END PHASE1 ESP OUTER INNER MODE CHILDREN
+{
+	other=$((3 - $1))
+	echo "	t {"
+	echo "		version = 1"
+	echo "		local_addrs = $(outer "$4" "$1")"
+	echo "		remote_addrs = $(outer "$4" "$other")"
+	echo "		proposals = $2"
+	echo "		local {"
+	echo "			auth = psk"
+	echo "		}"
+	echo "		remote {"
+	echo "			auth = psk"
+	echo "		}"
+	echo "		children {"
+	number=0
+	while [ "$number" -lt "$7" ]; do
+		number=$((number + 1))
+		echo "			c$number {"
+		echo "				local_ts = $(network "$5" "$1" $number)"
+		echo "				remote_ts = $(network "$5" "$other" $number)"
+		echo "				esp_proposals = $3"
+		echo "				mode = $6"
+		echo "			}"
+	done
+	echo "		}"
+	echo "	}"
+}
+
+strongswan_up() # HOST CHILD...
+{
+	up_host=$1
+	shift
+	for child; do
+		swanctl "$up_host" --initiate --child "$child" --timeout 20 >"$lab/$up_host.swanctl.log" 2>&1 || return 1
+	done
+}
+
+# The words c1 to cN.
+children() # COUNT
+{
+	seq -f 'c%g' "$1"
+}
+
+# ---- traffic
+
+# 100 pings with 1 to 1400 octets of data; none may be lost.
+ping_sizes() # HOST FROM TO
+{
+	on "$1" sh -c '
+		i=0
+		while [ $i -lt 100 ]; do
+			size=$((1 + i * 1399 / 99))
+			ping -n -q -M dont -c 1 -W 2 -s $size -I "$0" "$1" || { echo "a ping of $size octets from $0 to $1 was lost"; exit 1; }
+			i=$((i + 1))
+		done' "$2" "$3" >"$lab/$1.ping.log" 2>&1 || lab_fail "$(tail -n 1 "$lab/$1.ping.log")"
+}
+
+is_listening() # HOST PORT
+{
+	on "$1" ss -Hltn "sport = :$2" | grep -q LISTEN
+}
+
+# One TCP stream for some seconds; it has to move something until the end.
+stream() # HOST FROM HOST TO SECONDS
+{
+	lab_start "$3" iperf iperf3 --server --one-off --bind "$4"
+	lab_wait 5 is_listening "$3" 5201 || lab_fail "iperf3 does not start"
+	on "$1" timeout $(($5 + 20)) iperf3 --client "$4" --bind "$2" --time "$5" --format k >"$lab/$1.iperf.log" 2>&1 ||
+		lab_fail "iperf3 from $2 to $4 failed: $(tail -n 1 "$lab/$1.iperf.log")"
+	rate=$(awk '/receiver/ { print int($(NF - 2)) }' "$lab/$1.iperf.log")
+	[ "${rate:-0}" -gt 1000 ] || lab_fail "iperf3 from $2 to $4 moved ${rate:-no} kbit/s only"
+}

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+# strongswan.sh - strongSwan's charon with ESP in userspace (kernel-libipsec) on hosts of the lab. Source it after lab.sh.
+
+strongswan_charon=/usr/lib/ipsec/charon
+strongswan_psk='a ferry takes you across, a key lets you in'
+
+# Writes both configurations; the connections come on standard input.
+strongswan_configure() # HOST
+{
+	cat >"$lab/$1.strongswan.conf" <<-X
+	charon {
+		load_modular = no
+		load = random nonce openssl aes gcrypt sha1 sha2 md5 hmac kdf gmp curve25519 gcm ccm ctr xcbc cmac kernel-libipsec kernel-netlink socket-default vici updown
+		retransmit_timeout = 1
+		retransmit_base = 1.4
+		retransmit_tries = 8
+		filelog {
+			log {
+				path = $lab/$1.charon.log
+				default = 1
+				ike = 2
+				cfg = 2
+				append = yes
+				flush_line = yes
+			}
+		}
+	}
+	X
+	{
+		echo 'connections {'
+		cat
+		echo '}'
+		echo 'secrets {'
+		echo "	ike-all {"
+		echo "		secret = \"$strongswan_psk\""
+		echo '	}'
+		echo '}'
+	} >"$lab/$1.swanctl.conf"
+}
+
+# Returns when its connections are loaded.
+strongswan_start() # HOST
+{
+	lab_start "$1" charon env STRONGSWAN_CONF="$lab/$1.strongswan.conf" "$strongswan_charon"
+	lab_wait 10 on "$1" test -S /run/charon.vici || lab_fail "charon does not start on $1"
+	swanctl "$1" --load-all --file "$lab/$1.swanctl.conf" >"$lab/$1.swanctl.log" 2>&1 ||
+		lab_fail "charon does not take its configuration: $(tail -n 3 "$lab/$1.swanctl.log")"
+}
+
+swanctl() # HOST COMMAND...
+{
+	lab_host=$1
+	shift
+	on "$lab_host" env STRONGSWAN_CONF="$lab/$lab_host.strongswan.conf" swanctl "$@"
+}
+
+# Its log names this number of times what is asked for.
+strongswan_has() # HOST PATTERN COUNT
+{
+	[ "$(swanctl "$1" --list-sas | grep -cE -e "$2")" -eq "$3" ]
+}
+
+# The sum of a number over all children, of one direction: `strongswan_traffic right in bytes`.
+strongswan_traffic() # HOST in|out bytes|packets
+{
+	swanctl "$1" --list-sas | awk -v direction="$2" -v member="$3" '
+		$1 == direction { for (i = 2; i <= NF; i++) if ($i ~ "^" member) sum += $(i - 1) }
+		END { printf "%d\n", sum }'
+}
