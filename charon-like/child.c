@@ -134,7 +134,7 @@ void child_free(struct child *child, const char *reason)
 		kernel->policy_delete(state, child->id);
 	if (was_up) {
 		log_info(&sa->ctx, "child %s is down: %s", child->config->name, reason);
-		sa_publish(sa, EVENT_CHILD_DOWN, child, NULL, reason, false);
+		sa_publish(sa, EVENT_CHILD_DOWN, child, reason);
 	}
 	list_remove(&child->in_sa);
 	settings_unref(child->settings);
@@ -155,7 +155,7 @@ struct child *child_find_config(struct ike_sa *sa, const struct child_settings *
 {
 	LIST_EACH(it, &sa->children) {
 		struct child *child = CONTAINER(it, struct child, in_sa);
-		if (child->config == config && child->has_outbound)
+		if (strcmp(child->config->name, config->name) == 0 && child->has_outbound)
 			return child;
 	}
 	return NULL;

@@ -30,6 +30,11 @@ static void describe(const struct log_context *ctx, struct log_fields *fields)
 		snprintf(fields->exchange, sizeof(fields->exchange), "%s", ex->mode->name);
 }
 
+const char *exchange_child(const struct exchange *ex)
+{
+	return ex->mode->child ? ex->mode->child(ex) : NULL;
+}
+
 /* ---- saying why ---- */
 
 static void say(struct exchange *ex, enum log_level level, const char *code, bool final, const char *format, va_list args)
@@ -42,7 +47,7 @@ static void say(struct exchange *ex, enum log_level level, const char *code, boo
 		return;
 	}
 	log_at(&ex->ctx, level, code, "%s", text);
-	sa_publish(ex->sa, EVENT_FAILURE, NULL, code, text, final);
+	sa_publish_failure(ex->sa, exchange_child(ex), code, text, final);
 }
 
 enum verdict ex_drop(struct exchange *ex, const char *code, const char *format, ...)
@@ -70,7 +75,7 @@ enum verdict ex_abort(struct exchange *ex, uint16_t notify, const char *code, co
 enum verdict ex_fault(struct exchange *ex, const char *what, int fault)
 {
 	log_at(&ex->ctx, LEVEL_ERROR, "internal-fault", "%s: %s", what, fault_text(fault));
-	sa_publish(ex->sa, EVENT_FAILURE, NULL, "internal-fault", what, true);
+	sa_publish_failure(ex->sa, exchange_child(ex), "internal-fault", what, true);
 	/* Out of memory passes: the message may come again. */
 	return fault == FAULT_MEMORY ? STEP_DROP : STEP_ABORT;
 }
@@ -103,6 +108,7 @@ struct exchange *exchange_new(struct ike_sa *sa, const struct exchange_mode *mod
 	ex->scratch = ex + 1;
 	ex->shared = (uint8_t *)ex->scratch + scratch;
 	arena_init(&ex->arena);
+	ex->settings = settings_ref(sa->settings);
 	list_append(&sa->exchanges, &ex->in_sa);
 	if (mode->protection->first_iv(ex) < 0) {
 		exchange_end(ex);
@@ -117,11 +123,15 @@ void exchange_end(struct exchange *ex)
 		ex->mode->failed(ex);
 	timer_stop(loop_timers(ex_loop(ex)), &ex->timer);
 	list_remove(&ex->in_sa);
+	/* Also when it failed, and when it was ours: HASH(1) does not tell whose it is, ours could be sent back to us. */
+	if (ex->message_id && (ex->has_received || ex->role == INITIATOR) && sa_remember_message_id(ex->sa, ex->message_id) < 0)
+		log_error(&ex->ctx, "no memory: this exchange could be replayed");
 	packet_free(ex->waiting);
 	arena_free(&ex->arena);
 	wipe(ex->scratch, ex->mode->scratch);
 	wipe(ex->shared, ex->mode->shared);
 	points_free(ex);
+	settings_unref(ex->settings);
 	free(ex->sent);
 	free(ex);
 }
@@ -216,7 +226,7 @@ static void retransmit(struct timer *timer)
 	ex->tries++;
 	ex->interval = ex->interval * 2 < RETRANSMIT_MAX_MS ? ex->interval * 2 : RETRANSMIT_MAX_MS;
 	log_debug(&ex->ctx, "sending message %zu again, try %u", ex->row, ex->tries);
-	sa_publish(ex->sa, EVENT_TRYING, NULL, NULL, "no answer yet, sending again", false);
+	sa_publish(ex->sa, EVENT_TRYING, NULL, "no answer yet, sending again");
 	send_again(ex);
 	for (size_t i = 0; i < ex->point_count; i++)
 		if (!ex->points[i]->is_left)

@@ -13,6 +13,7 @@
 #include "timer.h"
 
 struct ike_sa;
+struct settings;
 struct exchange;
 struct shard;
 struct packet;
@@ -81,6 +82,8 @@ struct exchange_mode {
 	const char *(*unreadable)(const struct exchange *ex, char *why, size_t size);
 	void (*done)(struct exchange *ex);                            /* the last row was committed */
 	void (*failed)(struct exchange *ex);                          /* ended before that; undo outside effects; may be NULL */
+	/* Name of the child that it is about, for events and so that none is negotiated twice at once; NULL: none. May be NULL. */
+	const char *(*child)(const struct exchange *ex);
 	/* Is an authenticated error notify with this SPI about what this exchange negotiates? May be NULL. */
 	bool (*concerns)(const struct exchange *ex, struct bytes spi);
 };
@@ -99,6 +102,7 @@ struct exchange {
 	struct list in_sa;
 	const struct exchange_mode *mode;
 	struct ike_sa *sa;
+	struct settings *settings;          /* that it began with: pointers into it stay good         */
 	enum role role;                     /* ours                                                */
 	uint32_t message_id;
 	size_t row;                         /* the next to be run                                  */
@@ -166,6 +170,8 @@ struct exchange *exchange_new(struct ike_sa *sa, const struct exchange_mode *mod
 void exchange_resume(struct exchange *ex);
 /* The peer refuses what was proposed, authentically: says so, ends the exchange (and the SA, in phase 1). */
 void exchange_refused(struct exchange *ex, uint16_t notify);
+/* See struct exchange_mode, `child`. */
+const char *exchange_child(const struct exchange *ex);
 /* Ends it now; the mode's failed() runs unless it was done. */
 void exchange_end(struct exchange *ex);
 

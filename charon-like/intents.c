@@ -7,12 +7,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "ask.h"
 #include "child.h"
 #include "events.h"
 #include "map.h"
+#include "net.h"
 
 /* A child that somebody keeps. */
 struct intent {
@@ -223,26 +223,6 @@ void intents_acquire(struct intents *intents, uint32_t child)
 
 /* ---- policies ---- */
 
-/* The address that packets to `remote` leave from; our own policy routes do not count. */
-static bool find_source(const struct address *remote, struct address *out)
-{
-	struct sockaddr_storage to, from;
-	socklen_t to_len = address_to_socket(remote, &to), from_len = sizeof(from);
-	int fd = socket(remote->family, SOCK_DGRAM | SOCK_CLOEXEC, 0), mark = KERNEL_MARK;
-	bool found;
-
-	if (fd < 0)
-		return false;
-	/* Without the capability there are no policy routes of ours either. */
-	(void)!setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
-	found = connect(fd, (const struct sockaddr *)&to, to_len) == 0 &&
-		getsockname(fd, (struct sockaddr *)&from, &from_len) == 0 &&
-		address_from_socket(out, (const struct sockaddr *)&from) == 0;
-	close(fd);
-	out->port = 0;
-	return found;
-}
-
 static struct address single_remote(const struct connection_settings *c)
 {
 	struct address none = { 0 }, remote = { .family = c->remote.family };
@@ -263,7 +243,7 @@ static bool policy_of(const struct intent *intent, struct ipsec_policy *out)
 	struct address remote = single_remote(c), local = c->local;
 
 	if (local.family == 0 && remote.family)
-		(void)find_source(&remote, &local);
+		(void)!net_find_source(&remote, &local);
 	if ((child->remote_is_host && !remote.family) || (child->local_is_host && !local.family))
 		return false;
 	*out = (struct ipsec_policy){

@@ -47,7 +47,7 @@ struct ipsec_policy {
 
 struct ipsec_usage {
 	uint64_t bytes, packets;         /* of the payload inside ESP, as delivered or taken                     */
-	uint64_t replayed, bad_icv, outside_selector; /* dropped, inbound                                        */
+	uint64_t replayed, bad_icv, outside_selector; /* dropped inbound; the last also outbound            */
 	uint64_t last_used;              /* loop clock milliseconds; 0: never                                    */
 };
 

@@ -24,6 +24,8 @@ int net_new(struct net **out, const struct net_options *options, const struct lo
 int net_start(struct net *net, struct loop *loop, struct engine *engine) MUST_CHECK;
 void net_free(struct net *net);
 struct transport net_transport(struct net *net);
+/* The address that packets to `remote` leave from; our own policy routes do not count. FAULT_SYSTEM: there is no route. Any thread. */
+int net_find_source(const struct address *remote, struct address *out) MUST_CHECK;
 /* For struct kernel_host. */
 int net_encap_socket(void *net, uint8_t family);
 

@@ -125,6 +125,7 @@ static void really_free(struct ike_sa *sa)
 	identity_free(&sa->local_id);
 	identity_free(&sa->remote_id);
 	secret_free(&sa->keys);
+	free(sa->seen_ids);
 	settings_unref(sa->settings);
 	free(sa);
 }
@@ -137,7 +138,7 @@ void sa_free(struct ike_sa *sa)
 		leave_half_open(sa);
 		if (was_up) {
 			peers_remove(sa->shard->engine->peers, sa);
-			sa_publish(sa, EVENT_IKE_DOWN, NULL, NULL, "", false);
+			sa_publish(sa, EVENT_IKE_DOWN, NULL, "");
 		}
 	}
 	if (sa->held == 0)
@@ -186,16 +187,31 @@ void sa_established(struct ike_sa *sa)
 		 ike_transform_text(chosen, &sa->transform),
 		 sa->local_nat && sa->remote_nat ? ", both behind NAT" : sa->local_nat ? ", we are behind NAT" :
 		 sa->remote_nat ? ", peer is behind NAT" : "");
-	sa_publish(sa, EVENT_IKE_UP, NULL, NULL, chosen, false);
+	sa_publish(sa, EVENT_IKE_UP, NULL, chosen);
 	if (sa->peer_initial_contact)
 		peers_forget_others(sa->shard->engine, sa);
 	sa_run_agenda(sa);
 }
 
+static bool is_under_way(const struct ike_sa *sa, const char *child)
+{
+	for (const struct list *it = sa->wanted.next; it != &sa->wanted; it = it->next)
+		if (strcmp(CONTAINER(it, const struct want, in_sa)->child->name, child) == 0)
+			return true;
+	for (const struct list *it = sa->exchanges.next; it != &sa->exchanges; it = it->next) {
+		const struct exchange *ex = CONTAINER(it, const struct exchange, in_sa);
+		const char *name = ex->role == INITIATOR ? exchange_child(ex) : NULL;
+		if (name && strcmp(name, child) == 0)
+			return true;
+	}
+	return false;
+}
+
 int sa_want(struct ike_sa *sa, const struct child_settings *child)
 {
+	if (is_under_way(sa, child->name))
+		return 0;
 	struct want *want = calloc(1, sizeof(*want));
-
 	if (!want)
 		return FAULT_MEMORY;
 	want->child = child;
@@ -222,7 +238,7 @@ void sa_run_agenda(struct ike_sa *sa)
 		}
 		log_at(&sa->ctx, LEVEL_ERROR, "no-quick-mode", "child %s needs Quick Mode, which no plugin speaks: install exchange-quick.so",
 		       child->name);
-		sa_publish(sa, EVENT_FAILURE, NULL, "no-quick-mode", "no plugin speaks Quick Mode: install exchange-quick.so", true);
+		sa_publish_failure(sa, child->name, "no-quick-mode", "no plugin speaks Quick Mode: install exchange-quick.so", true);
 	}
 }
 
@@ -230,15 +246,26 @@ void sa_run_agenda(struct ike_sa *sa)
 
 bool sa_message_id_seen(const struct ike_sa *sa, uint32_t message_id)
 {
-	for (size_t i = 0; i < MESSAGE_IDS_KEPT; i++)
+	size_t count = sa->seen_count < sa->seen_room ? sa->seen_count : sa->seen_room;
+
+	for (size_t i = 0; i < count; i++)
 		if (sa->seen_ids[i] == message_id)
 			return true;
 	return false;
 }
 
-void sa_remember_message_id(struct ike_sa *sa, uint32_t message_id)
+int sa_remember_message_id(struct ike_sa *sa, uint32_t message_id)
 {
-	sa->seen_ids[sa->seen_next++ % MESSAGE_IDS_KEPT] = message_id;
+	if (sa->seen_count == sa->seen_room && sa->seen_room < MESSAGE_IDS_KEPT) {
+		size_t room = sa->seen_room ? 2 * sa->seen_room : 16;
+		uint32_t *grown = realloc(sa->seen_ids, room * sizeof(*grown));
+		if (!grown)
+			return FAULT_MEMORY;
+		sa->seen_ids = grown;
+		sa->seen_room = room;
+	}
+	sa->seen_ids[sa->seen_count++ % sa->seen_room] = message_id;
+	return 0;
 }
 
 static bool message_id_taken(const struct ike_sa *sa, uint32_t message_id)
@@ -266,8 +293,6 @@ static void echo_over(struct timer *timer)
 
 int sa_keep_echo(struct ike_sa *sa, const struct exchange *ex)
 {
-	if (ex->message_id)
-		sa_remember_message_id(sa, ex->message_id);
 	if (!ex->has_received || !ex->sent)
 		return 0;
 	struct echo *echo = malloc(sizeof(*echo) + ex->sent_len);
@@ -304,24 +329,41 @@ int sa_send(struct ike_sa *sa, struct bytes message)
 	return transport->send(transport->state, &sa->local, &sa->remote, sa->is_float, message);
 }
 
-void sa_publish(const struct ike_sa *sa, unsigned type, const struct child *child, const char *code, const char *text, bool final)
+static void fill_event(struct event_sa *event, const struct ike_sa *sa, unsigned type, const char *text)
 {
-	struct event_sa event;
 	char peer[ADDRESS_TEXT_MAX];
 
-	memset(&event, 0, sizeof(event));
-	event.head = (struct event){ type, sizeof(event) };
+	memset(event, 0, sizeof(*event));
+	event->head = (struct event){ type, sizeof(*event) };
 	if (sa->connection)
-		snprintf(event.connection, sizeof(event.connection), "%s", sa->connection->name);
-	if (child)
+		snprintf(event->connection, sizeof(event->connection), "%s", sa->connection->name);
+	snprintf(event->peer, sizeof(event->peer), "%s", address_text(peer, &sa->remote));
+	snprintf(event->text, sizeof(event->text), "%s", text);
+	memcpy(event->cookies, sa->cookie, sizeof(event->cookies));
+	event->initiated = sa->role == INITIATOR;
+}
+
+void sa_publish(const struct ike_sa *sa, unsigned type, const struct child *child, const char *text)
+{
+	struct event_sa event;
+
+	fill_event(&event, sa, type, text);
+	if (child) {
 		snprintf(event.child, sizeof(event.child), "%s", child->config->name);
-	snprintf(event.peer, sizeof(event.peer), "%s", address_text(peer, &sa->remote));
+		event.spi_in = child->spi_in;
+		event.spi_out = child->spi_out;
+		event.initiated = child->initiated;
+	}
+	bus_publish(sa->shard->engine->bus, &event.head);
+}
+
+void sa_publish_failure(const struct ike_sa *sa, const char *child_name, const char *code, const char *text, bool final)
+{
+	struct event_sa event;
+
+	fill_event(&event, sa, EVENT_FAILURE, text);
+	snprintf(event.child, sizeof(event.child), "%s", child_name ? child_name : "");
 	snprintf(event.code, sizeof(event.code), "%s", code ? code : "");
-	snprintf(event.text, sizeof(event.text), "%s", text);
-	memcpy(event.cookies, sa->cookie, sizeof(event.cookies));
-	event.spi_in = child ? child->spi_in : 0;
-	event.spi_out = child ? child->spi_out : 0;
-	event.initiated = child ? child->initiated : sa->role == INITIATOR;
 	event.final = final;
 	bus_publish(sa->shard->engine->bus, &event.head);
 }

@@ -13,7 +13,8 @@
 enum sa_state { SA_CONNECTING, SA_ESTABLISHED, SA_GONE };
 
 enum {
-	MESSAGE_IDS_KEPT = 16,       /* of finished exchanges, against replay of Informational messages */
+	/* Of exchanges that are over, against replay: a day of one message every six seconds. Then the oldest is forgotten. */
+	MESSAGE_IDS_KEPT = 16384,
 	ECHO_SECONDS = 180,          /* how long our last message of a finished exchange can be sent again; charon's last retransmission comes after 165 s */
 };
 
@@ -64,8 +65,8 @@ struct ike_sa {
 	char hint[64];                           /* what an unauthenticated notify of the peer said, for the log */
 	struct list exchanges, children, echoes;
 	struct list wanted;                      /* struct want: children to be started, the agenda    */
-	uint32_t seen_ids[MESSAGE_IDS_KEPT];
-	unsigned seen_next;
+	uint32_t *seen_ids;                      /* malloc()ed, grows up to MESSAGE_IDS_KEPT           */
+	size_t seen_room, seen_count;            /* count goes on beyond the room: a ring              */
 	uint64_t bytes_in, bytes_out, packets_in, packets_out; /* IKE                                  */
 };
 
@@ -124,9 +125,10 @@ void sa_delete(struct ike_sa *sa, const char *reason);
 void sa_established(struct ike_sa *sa);
 /* Starts Quick Modes for what is wanted; each in an exchange of its own. */
 void sa_run_agenda(struct ike_sa *sa);
+/* Does nothing when it is wanted or negotiated already. */
 int sa_want(struct ike_sa *sa, const struct child_settings *child) MUST_CHECK;
 bool sa_message_id_seen(const struct ike_sa *sa, uint32_t message_id);
-void sa_remember_message_id(struct ike_sa *sa, uint32_t message_id);
+int sa_remember_message_id(struct ike_sa *sa, uint32_t message_id) MUST_CHECK;
 /* A new message ID, random, not 0 and in use by no exchange of the SA. FAULT_CRYPTO. */
 int sa_new_message_id(struct ike_sa *sa, uint32_t *out) MUST_CHECK;
 int sa_keep_echo(struct ike_sa *sa, const struct exchange *ex) MUST_CHECK;
@@ -134,6 +136,8 @@ struct echo *sa_find_echo(struct ike_sa *sa, uint32_t message_id, uint64_t recei
 int sa_send(struct ike_sa *sa, struct bytes message) MUST_CHECK;
 /* Publishes an event about the SA (child may be NULL, spis 0). */
 struct child;
-void sa_publish(const struct ike_sa *sa, unsigned type, const struct child *child, const char *code, const char *text, bool final);
+void sa_publish(const struct ike_sa *sa, unsigned type, const struct child *child, const char *text);
+/* The same for EVENT_FAILURE; `child_name` may be NULL. final: the attempt is over. */
+void sa_publish_failure(const struct ike_sa *sa, const char *child_name, const char *code, const char *text, bool final);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "child.h"
 #include "ikev1/v1.h"
 
 struct packet *packet_new(const struct address *local, const struct address *remote, bool nat_port, struct bytes data)
@@ -318,10 +319,44 @@ bool engine_dispatch(struct engine *engine, struct packet *packet)
 	return true;
 }
 
+/* What did not change for a child that is up goes on under the new settings; what did is intents' business. */
+static void rebind_child(struct child *child, struct settings *settings, const struct connection_settings *c)
+{
+	for (size_t i = 0; i < c->child_count; i++) {
+		if (strcmp(c->children[i].name, child->config->name) != 0 || !child_settings_same(&c->children[i], child->config))
+			continue;
+		child->config = &c->children[i];
+		settings_unref(child->settings);
+		child->settings = settings_ref(settings);
+		return;
+	}
+}
+
+/* An established SA whose connection means the same as before moves over, so that children added or changed are known to it. */
+static void rebind(struct ike_sa *sa, struct settings *settings)
+{
+	const struct connection_settings *c = sa->connection ? settings_connection(settings, sa->connection->name) : NULL;
+
+	if (sa->state != SA_ESTABLISHED || !c || !connection_settings_same(sa->connection, c))
+		return;
+	LIST_EACH(it, &sa->children)
+		rebind_child(CONTAINER(it, struct child, in_sa), settings, c);
+	LIST_EACH(it, &sa->wanted) {
+		list_remove(it);
+		free(CONTAINER(it, struct want, in_sa));
+	}
+	if (sa_set_connection(sa, c) < 0)
+		return;
+	settings_unref(sa->settings);
+	sa->settings = settings_ref(settings);
+}
+
 void shard_set_settings(struct shard *shard, struct settings *settings)
 {
 	struct settings *old = shard->settings;
 
 	shard->settings = settings_ref(settings);
+	LIST_EACH(it, &shard->sas.all)
+		rebind(CONTAINER(it, struct ike_sa, in_shard), settings);
 	settings_unref(old);
 }

@@ -3,12 +3,12 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "child.h"
 #include "events.h"
 #include "ikev1/v1.h"
 #include "jobs.h"
+#include "net.h"
 #include "shard.h"
 
 static void publish_failure(const struct shard *shard, const char *connection, const char *code, const char *text)
@@ -23,25 +23,6 @@ static void publish_failure(const struct shard *shard, const char *connection, c
 	event.initiated = event.final = true;
 	log_at(shard->engine->log, LEVEL_ERROR, code, "connection %s: %s", connection, text);
 	bus_publish(shard->engine->bus, &event.head);
-}
-
-/* The address that packets to `remote` leave from, as the routing table has it; our own policy routes do not count. */
-static int find_source(const struct address *remote, struct address *out)
-{
-	struct sockaddr_storage to, from;
-	socklen_t to_len = address_to_socket(remote, &to), from_len = sizeof(from);
-	int mark = KERNEL_MARK;
-	int fd = socket(remote->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return FAULT_SYSTEM;
-	/* Without the capability there are no policy routes of ours either. */
-	(void)!setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
-	int fault = FAULT_SYSTEM;
-	if (connect(fd, (struct sockaddr *)&to, to_len) == 0 && getsockname(fd, (struct sockaddr *)&from, &from_len) == 0)
-		fault = address_from_socket(out, (struct sockaddr *)&from);
-	close(fd);
-	return fault;
 }
 
 static int want_children(struct ike_sa *sa, const struct connection_settings *c, const char *child)
@@ -108,7 +89,7 @@ static int initiate(struct shard *shard, const struct connection_settings *c, co
 	sa->remote.port = c->remote_port;
 	sa->local = c->local;
 	sa->is_float = false;
-	if (sa->local.family == 0 && find_source(&sa->remote, &sa->local) < 0) {
+	if (sa->local.family == 0 && net_find_source(&sa->remote, &sa->local) < 0) {
 		publish_failure(shard, c->name, "no-route", "there is no route to the peer: check the network and remote address");
 		sa_free(sa);
 		return FAULT_SYSTEM;

@@ -7,11 +7,15 @@ static const uint8_t nat_t[] = { 0x4a, 0x13, 0x1c, 0x81, 0x07, 0x03, 0x58, 0x45,
 /* RFC 3706 5.1, version 1.0. */
 static const uint8_t dpd[] = { 0xaf, 0xca, 0xd7, 0x13, 0x68, 0xa1, 0xf1, 0xc9, 0x6b, 0x86, 0x96, 0xfc, 0x77, 0x57, 0x01, 0x00 };
 
+/* A responder says only what it was asked, so that its answer to a forged message 1 is no longer than that. */
 enum verdict v1_put_vendor_ids(struct exchange *ex, struct message_out *out)
 {
-	(void)ex;
-	message_put(out, PAY_VID, bytes_of(nat_t, sizeof(nat_t)));
-	message_put(out, PAY_VID, bytes_of(dpd, sizeof(dpd)));
+	const struct phase1 *ph1 = v1_phase1(ex);
+
+	if (ex->role == INITIATOR || ph1->peer_nat_t)
+		message_put(out, PAY_VID, bytes_of(nat_t, sizeof(nat_t)));
+	if (ex->role == INITIATOR || ph1->peer_dpd)
+		message_put(out, PAY_VID, bytes_of(dpd, sizeof(dpd)));
 	return STEP_OK;
 }
 

@@ -280,6 +280,7 @@ static const struct exchange_mode quick_exchange = {
 	.row_done = quick_row_done,
 	.done = quick_done,
 	.failed = quick_failed,
+	.child = quick_child,
 	.concerns = quick_concerns,
 };
 

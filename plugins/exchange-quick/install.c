@@ -45,7 +45,8 @@ static struct child *make_child(struct exchange *ex)
 		.lifetime = quick->lifetime,
 		.expiry.run = expire,
 	};
-	list_append(&sa->children, &child->in_sa);
+	/* Nobody else may find it, and so end it, before it is the SA's: see quick_done(). */
+	list_init(&child->in_sa);
 	return child;
 }
 
@@ -85,7 +86,7 @@ static void give_up(struct exchange *ex, const char *what, int fault)
 
 	snprintf(text, sizeof(text), "%s of child %s cannot be installed: %s", what, quick->config->name, fault_text(fault));
 	log_at(&ex->ctx, LEVEL_ERROR, "install-failed", "%s", text);
-	sa_publish(ex->sa, EVENT_FAILURE, quick->child, "install-failed", text, true);
+	sa_publish_failure(ex->sa, quick->config->name, "install-failed", text, true);
 	if (!quick->child)
 		return;
 	v1_tell_child_deleted(quick->child);
@@ -113,13 +114,14 @@ void quick_done(struct exchange *ex)
 		give_up(ex, "the policy", fault);
 		return;
 	}
+	list_append(&ex->sa->children, &child->in_sa);
 	child->installed_at = loop_now(loop);
 	if (child->lifetime && timer_set(loop_timers(loop), &child->expiry, child->installed_at + (uint64_t)child->lifetime * 1000) < 0)
 		log_error(&ex->ctx, "no memory: child %s will not expire", child->config->name);
 	log_info(&ex->ctx, "child %s is up: %s to %s, %s%s%s, SPIs %08" PRIx32 " in, %08" PRIx32 " out", child->config->name,
 		 selector_text(local, &child->local_ts), selector_text(remote, &child->remote_ts), esp_transform_text(text, &child->transform),
 		 child->transport ? ", transport" : "", child->udp_encap ? " in UDP" : "", child->spi_in, child->spi_out);
-	sa_publish(ex->sa, EVENT_CHILD_UP, child, NULL, text, false);
+	sa_publish(ex->sa, EVENT_CHILD_UP, child, text);
 }
 
 void quick_failed(struct exchange *ex)
@@ -128,6 +130,11 @@ void quick_failed(struct exchange *ex)
 
 	if (quick->child)
 		child_free(quick->child, "Quick Mode failed");
+}
+
+const char *quick_child(const struct exchange *ex)
+{
+	return quick_of(ex)->config ? quick_of(ex)->config->name : NULL;
 }
 
 bool quick_concerns(const struct exchange *ex, struct bytes spi)

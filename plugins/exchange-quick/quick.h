@@ -40,6 +40,7 @@ enum verdict quick_check_ids(struct exchange *ex, const struct message *in);
 void quick_row_done(struct exchange *ex, size_t row);
 void quick_done(struct exchange *ex);
 void quick_failed(struct exchange *ex);
+const char *quick_child(const struct exchange *ex);
 bool quick_concerns(const struct exchange *ex, struct bytes spi);
 
 #endif

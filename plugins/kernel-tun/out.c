@@ -145,10 +145,13 @@ void out_packet(struct out_worker *w, const struct vnet_header *vnet, uint8_t *p
 		return;
 	}
 	struct esp_sa *sa = atomic_load_explicit(&policy->child->out, memory_order_acquire);
-	if (sa)
+	if (!sa)
+		refuse(w, policy, &in, packet);
+	else if (selector_takes(&sa->remote_ts, &in, true) && selector_takes(&sa->local_ts, &in, false))
 		protect(w, sa, vnet, &in, packet);
 	else
-		refuse(w, policy, &in, packet);
+		/* Narrower than the policy: the peer would drop it, or it is another peer's. */
+		counter_add(&sa->outside_selector, 1);
 }
 
 void out_flush(struct out_worker *w)

@@ -340,6 +340,19 @@ static void outside_inbound(void)
 	path_close();
 }
 
+static void outside_outbound(void)
+{
+	struct test_packet p = { .protocol = IPPROTO_UDP, .len = 10 };
+
+	path_open(SUITE_AEAD);
+	(void)!selector_parse(&path.outbound.remote_ts, "10.2.9.0/24");
+	path_install();
+	emit(&p, NULL);
+	CU_ASSERT_EQUAL(path.wire_count, 0);
+	CU_ASSERT_EQUAL(atomic_load(&tables_find_sa(&path.near, SPI, false, &path.outbound.remote)->outside_selector), 1);
+	path_close();
+}
+
 static void never_clear(void)
 {
 	struct test_packet p = { .protocol = IPPROTO_UDP, .len = 10 };
@@ -538,6 +551,7 @@ static const struct unit_case cases[] = {
 	{ "padding that does not count 1, 2, 3 is refused", bad_padding },
 	{ "dummy packets vanish", dummies },
 	{ "an inner packet outside of the SA's selectors is dropped and counted", outside_inbound },
+	{ "a packet that the policy selects but its SA does not is dropped and counted", outside_outbound },
 	{ "without an SA nothing leaves, the host is told once a second, the sender is answered", never_clear },
 	{ "a super-packet is cut, sealed, opened and merged to the same again", super_packets },
 	{ "what does not fit is answered with the MTU that does, or fragmented", too_big },
