@@ -228,7 +228,7 @@ static int tun_policy_add(void *state, const struct ipsec_policy *policy)
 	bool replaces = before != NULL, transport = before && before->transport;
 	struct selector local = before ? before->local_ts : (struct selector){ 0 };
 	struct selector remote = before ? before->remote_ts : (struct selector){ 0 };
-	int fault = routes_add(&t->routes, policy);
+	int fault = routes_add(&t->routes, policy, tables_mtu(&t->tables, policy->child));
 	if (fault == 0) {
 		fault = tables_set_policy(&t->tables, policy);
 		if (fault) {

@@ -21,6 +21,7 @@ struct route {
 	UT_hash_handle hh;
 	struct route_key key;
 	size_t uses;
+	unsigned mtu;
 };
 
 /*
@@ -129,6 +130,9 @@ static int route_ref(struct routes *r, const struct route_key *key, unsigned mtu
 	HASH_FIND(hh, r->all, key, sizeof(*key), route);
 	if (route) {
 		route->uses++;
+		/* Now it is known what fits through the SA. A failure leaves the old number, and ICMP to tell. */
+		if (route->mtu != mtu && route_talk(r, key, true, mtu, source) == 0)
+			route->mtu = mtu;
 		return 0;
 	}
 	route = calloc(1, sizeof(*route));
@@ -136,6 +140,7 @@ static int route_ref(struct routes *r, const struct route_key *key, unsigned mtu
 		return FAULT_MEMORY;
 	route->key = *key;
 	route->uses = 1;
+	route->mtu = mtu;
 	HASH_ADD(hh, r->all, key, sizeof(route->key), route);
 	if (!route->hh.tbl) {
 		free(route);
@@ -172,11 +177,11 @@ static bool wants_family(const struct routes *r, const struct address_range *loc
 	return r->rules.has_family[family == AF_INET6] && (local->family == 0 || local->family == family);
 }
 
-int routes_add(struct routes *r, const struct ipsec_policy *policy)
+int routes_add(struct routes *r, const struct ipsec_policy *policy, unsigned fits)
 {
 	struct prefix prefixes[PREFIXES_MAX];
 	size_t count = prefixes_of(prefixes, &policy->remote_ts.range);
-	unsigned mtu = policy->transport ? 0 : r->mtu;
+	unsigned mtu = policy->transport ? 0 : fits && fits < r->mtu ? fits : r->mtu;
 	int class = rules_ref(&r->rules, policy);
 
 	if (class < 0)

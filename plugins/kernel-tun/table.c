@@ -262,3 +262,11 @@ const struct policy *tables_policy(struct tables *t, uint32_t id)
 	HASH_FIND(hh, t->children, &id, sizeof(id), child);
 	return child ? child->policy : NULL;
 }
+
+unsigned tables_mtu(const struct tables *t, uint32_t id)
+{
+	struct esp_child *child;
+
+	HASH_FIND(hh, t->children, &id, sizeof(id), child);
+	return child ? atomic_load(&child->mtu) : 0;
+}

@@ -46,6 +46,8 @@ int tables_set_policy(struct tables *t, const struct ipsec_policy *policy) MUST_
 /* FAULT_NOT_FOUND. */
 int tables_remove_policy(struct tables *t, uint32_t child) MUST_CHECK;
 const struct policy *tables_policy(struct tables *t, uint32_t child);
+/* What fits through the newest outbound SA of a child, octets; 0: there was none yet. */
+unsigned tables_mtu(const struct tables *t, uint32_t id);
 
 /* Packet threads, between epoch_enter() and epoch_leave(). */
 struct esp_sa *tables_inbound(struct tables *t, uint32_t spi);

@@ -241,6 +241,7 @@ static int generator_open(struct generator *g, const struct load_options *option
 	fault = fault ? fault : load_settings(&g->load);
 	if (fault)
 		return fault;
+	log_set_level(g->log, g->load.daemon.log_level);
 	const struct net_options ports = { g->load.daemon.port, g->load.daemon.nat_port, true, false };
 	fault = net_new(&g->net, &ports, log_root(g->log));
 	fault = fault ? fault : open_engine(g, kernel);

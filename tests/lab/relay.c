@@ -3,6 +3,7 @@
  * relay.c - a bad cable: passes Ethernet frames between two devices and loses, doubles and delays some of those that carry IP.
  * relay DEVICE DEVICE LOSS DOUBLE DELAY (each in percent). When it is told to end it says what it did.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
