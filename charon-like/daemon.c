@@ -224,9 +224,10 @@ int daemon_new(struct daemon **out, const struct daemon_options *options)
 	d->signals.fd = -1;
 	for (size_t i = 0; i < COUNT(stages) && !fault; i++) {
 		fault = stages[i].begin(d);
+		/* Whoever found a fault has said so; only for want of memory nobody does. */
 		if (fault && d->log)
-			log_line(log_root(d->log), LEVEL_ERROR, "start-failed", "keyferryd does not start, because of %s: %s",
-				 stages[i].what, fault_text(fault));
+			log_line(log_root(d->log), fault == FAULT_MEMORY ? LEVEL_ERROR : LEVEL_DEBUG, "start-failed",
+				 "keyferryd does not start, because of %s: %s", stages[i].what, fault_text(fault));
 	}
 	if (fault) {
 		daemon_free(d);

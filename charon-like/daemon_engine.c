@@ -65,7 +65,7 @@ static bool rekey_of(struct ike_sa *sa, const struct expire *expire)
 	log_at(&sa->ctx, LEVEL_INFO, "child-used-up", "child %s has %s: a new one is negotiated", child->config->name,
 	       expire->hard ? "used up its sequence numbers and sends no more" : "nearly used up its sequence numbers");
 	/* Its faults were logged where they were found. */
-	if (sa_want(sa, child->config) == 0)
+	if (sa_want(sa, child->config->name) == 0)
 		sa_run_agenda(sa);
 	return true;
 }

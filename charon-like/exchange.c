@@ -505,14 +505,20 @@ static enum outcome offer(struct exchange *ex, struct packet *packet, const bool
 	return outcome;
 }
 
-/* The same message again: its answer was lost. Nothing is sent that would be more than was received. */
+/*
+ * The same message again: its answer was lost. Nothing is sent that would be more than was received. A responder in phase 1, which
+ * waits for less long than an initiator asks, begins to wait anew: whoever still asks is still there.
+ */
 static bool answer_again(struct exchange *ex, const struct packet *packet)
 {
 	uint64_t hash = map_hash(packet->data, packet->len);
 
 	if (ex->has_received && ex->received == hash) {
-		if (ex->sent && ex->answers++ < ANSWERS_MAX)
+		if (ex->sent && ex->answers++ < ANSWERS_MAX) {
 			send_again(ex);
+			if (!may_retransmit(ex))
+				set_timer(ex);
+		}
 		return true;
 	}
 	for (size_t i = 0; i < ex->point_count; i++) {

@@ -92,7 +92,7 @@ enum {
 	EXCHANGES_PER_SA_MAX = 64,          /* running at once; a peer with 64 children may start all  */
 	SCRATCH_MAX = 2048,                 /* a copy of it stands on the stack while a step runs      */
 	ANSWERS_MAX = 10,                   /* how often one of our messages is repeated because its request was */
-	POINTS_MAX = 8,                     /* that an exchange goes on from at once, beside the present one; each costs us a DH result at most */
+	POINTS_MAX = 16,                    /* that an exchange goes on from at once, beside the present one; each costs us a DH result at most */
 	ROWS_MAX = 8,
 	RETRANSMIT_MAX_MS = 30000,          /* the interval doubles up to this: after an outage the peer is found again soon */
 };

@@ -11,7 +11,7 @@
 /* One authenticated SA. */
 struct peer {
 	UT_hash_handle hh;               /* by cookies                         */
-	UT_hash_handle hh_id;            /* by identity: the first of a ring   */
+	UT_hash_handle hh_id;            /* by identities: the first of a ring */
 	UT_hash_handle hh_connection;    /* by connection; several may be equal */
 	uint8_t cookies[2 * COOKIE_SIZE];
 	unsigned shard;
@@ -19,7 +19,7 @@ struct peer {
 	bool heads;                      /* it is the one in by_id             */
 	char connection[64];
 	size_t id_len;
-	uint8_t id[];                    /* type, then data                    */
+	uint8_t ids[];                   /* of both ends, see ids_key()        */
 };
 
 /* any, under lock */
@@ -46,7 +46,7 @@ static void remove_peer(struct peers *peers, struct peer *peer)
 		if (!list_empty(&peer->same_id)) {
 			struct peer *heir = CONTAINER(list_first(&peer->same_id), struct peer, same_id);
 			heir->heads = true;
-			HASH_ADD_KEYPTR(hh_id, peers->by_id, heir->id, heir->id_len, heir);
+			HASH_ADD_KEYPTR(hh_id, peers->by_id, heir->ids, heir->id_len, heir);
 		}
 	}
 	list_remove(&peer->same_id);
@@ -63,38 +63,48 @@ void peers_free(struct peers *peers)
 	free(peers);
 }
 
-static size_t id_key(uint8_t out[1 + IDENTITY_DATA_MAX], const struct identity *id)
-{
-	size_t len = id->data.len < IDENTITY_DATA_MAX ? id->data.len : IDENTITY_DATA_MAX;
+enum { IDS_MAX = 2 * (IDENTITY_DATA_MAX + 3) };
 
-	out[0] = id->type;
-	if (len)
-		memcpy(out + 1, id->data.at, len);
-	return 1 + len;
+static void put_id(struct writer *w, const struct identity *id)
+{
+	struct bytes data = { id->data.at, id->data.len < IDENTITY_DATA_MAX ? id->data.len : IDENTITY_DATA_MAX };
+
+	put_u8(w, id->type);
+	put_u16(w, (uint16_t)data.len);
+	put_bytes(w, data);
+}
+
+static struct bytes ids_key(uint8_t out[IDS_MAX], const struct identity *local_id, const struct identity *remote_id)
+{
+	struct writer w = writer_over(out, IDS_MAX);
+
+	put_id(&w, local_id);
+	put_id(&w, remote_id);
+	return writer_bytes(&w);
 }
 
 int peers_add(struct peers *peers, const struct ike_sa *sa)
 {
-	uint8_t key[1 + IDENTITY_DATA_MAX];
-	size_t len = id_key(key, &sa->remote_id);
-	struct peer *peer = calloc(1, sizeof(*peer) + len), *head;
+	uint8_t buffer[IDS_MAX];
+	struct bytes key = ids_key(buffer, &sa->local_id, &sa->remote_id);
+	struct peer *peer = calloc(1, sizeof(*peer) + key.len), *head;
 
 	if (!peer)
 		return FAULT_MEMORY;
 	memcpy(peer->cookies, sa->cookie, sizeof(peer->cookies));
-	memcpy(peer->id, key, peer->id_len = len);
+	memcpy(peer->ids, key.at, peer->id_len = key.len);
 	peer->shard = sa->shard->index;
 	strncpy(peer->connection, sa->connection->name, sizeof(peer->connection) - 1);
 	list_init(&peer->same_id);
 	pthread_mutex_lock(&peers->lock);
 	HASH_ADD(hh, peers->by_cookies, cookies, sizeof(peer->cookies), peer);
 	HASH_ADD_KEYPTR(hh_connection, peers->by_connection, peer->connection, strlen(peer->connection), peer);
-	HASH_FIND(hh_id, peers->by_id, key, len, head);
+	HASH_FIND(hh_id, peers->by_id, key.at, key.len, head);
 	if (head) {
 		list_append(&head->same_id, &peer->same_id);
 	} else {
 		peer->heads = true;
-		HASH_ADD_KEYPTR(hh_id, peers->by_id, peer->id, peer->id_len, peer);
+		HASH_ADD_KEYPTR(hh_id, peers->by_id, peer->ids, peer->id_len, peer);
 	}
 	pthread_mutex_unlock(&peers->lock);
 	return 0;
@@ -111,14 +121,14 @@ void peers_remove(struct peers *peers, const struct ike_sa *sa)
 	pthread_mutex_unlock(&peers->lock);
 }
 
-bool peers_knows(struct peers *peers, const struct identity *remote_id)
+bool peers_knows(struct peers *peers, const struct identity *local_id, const struct identity *remote_id)
 {
-	uint8_t key[1 + IDENTITY_DATA_MAX];
-	size_t len = id_key(key, remote_id);
+	uint8_t buffer[IDS_MAX];
+	struct bytes key = ids_key(buffer, local_id, remote_id);
 	struct peer *peer;
 
 	pthread_mutex_lock(&peers->lock);
-	HASH_FIND(hh_id, peers->by_id, key, len, peer);
+	HASH_FIND(hh_id, peers->by_id, key.at, key.len, peer);
 	pthread_mutex_unlock(&peers->lock);
 	return peer != NULL;
 }
@@ -145,12 +155,12 @@ static void forget_run(struct job *job)
 void peers_forget_others(struct engine *engine, const struct ike_sa *sa)
 {
 	struct peers *peers = engine->peers;
-	uint8_t key[1 + IDENTITY_DATA_MAX];
-	size_t len = id_key(key, &sa->remote_id);
+	uint8_t buffer[IDS_MAX];
+	struct bytes key = ids_key(buffer, &sa->local_id, &sa->remote_id);
 	struct peer *head;
 
 	pthread_mutex_lock(&peers->lock);
-	HASH_FIND(hh_id, peers->by_id, key, len, head);
+	HASH_FIND(hh_id, peers->by_id, key.at, key.len, head);
 	for (struct peer *peer = head; peer;) {
 		if (memcmp(peer->cookies, sa->cookie, sizeof(peer->cookies)) != 0) {
 			struct forget *forget = calloc(1, sizeof(*forget));

@@ -14,9 +14,12 @@ void peers_free(struct peers *peers);
 /* An authenticated SA came or went. */
 int peers_add(struct peers *peers, const struct ike_sa *sa) MUST_CHECK;
 void peers_remove(struct peers *peers, const struct ike_sa *sa);
-/* Nobody with this identity is connected: then INITIAL-CONTACT is true (RFC 2407 4.6.3.3). */
-bool peers_knows(struct peers *peers, const struct identity *remote_id);
-/* INITIAL-CONTACT from the peer of `sa`: its older SAs, on whichever shard, are freed without telling it. */
+/*
+ * Is there an SA between these two identities? If not, INITIAL-CONTACT is true (RFC 2407 4.6.3.3). One host may well use several
+ * identities towards us: each pair is a contact of its own.
+ */
+bool peers_knows(struct peers *peers, const struct identity *local_id, const struct identity *remote_id);
+/* INITIAL-CONTACT from the peer of `sa`: older SAs of the same two identities, on whichever shard, are freed without telling it. */
 void peers_forget_others(struct engine *engine, const struct ike_sa *sa);
 /* Shard that has an SA of the connection, or -1. */
 int peers_shard_of(struct peers *peers, const char *connection);

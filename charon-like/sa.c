@@ -207,9 +207,21 @@ static bool is_under_way(const struct ike_sa *sa, const char *child)
 	return false;
 }
 
-int sa_want(struct ike_sa *sa, const struct child_settings *child)
+static const struct child_settings *find_child(const struct connection_settings *c, const char *name)
 {
-	if (is_under_way(sa, child->name))
+	for (size_t i = 0; i < c->child_count; i++)
+		if (strcmp(c->children[i].name, name) == 0)
+			return &c->children[i];
+	return NULL;
+}
+
+int sa_want(struct ike_sa *sa, const char *name)
+{
+	const struct child_settings *child = find_child(sa->connection, name);
+
+	if (!child)
+		return FAULT_NOT_FOUND;
+	if (is_under_way(sa, name))
 		return 0;
 	struct want *want = calloc(1, sizeof(*want));
 	if (!want)

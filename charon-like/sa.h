@@ -125,8 +125,8 @@ void sa_delete(struct ike_sa *sa, const char *reason);
 void sa_established(struct ike_sa *sa);
 /* Starts Quick Modes for what is wanted; each in an exchange of its own. */
 void sa_run_agenda(struct ike_sa *sa);
-/* Does nothing when it is wanted or negotiated already. */
-int sa_want(struct ike_sa *sa, const struct child_settings *child) MUST_CHECK;
+/* By the name in its connection. Does nothing when it is wanted or negotiated already. FAULT_NOT_FOUND, FAULT_MEMORY. */
+int sa_want(struct ike_sa *sa, const char *child) MUST_CHECK;
 bool sa_message_id_seen(const struct ike_sa *sa, uint32_t message_id);
 int sa_remember_message_id(struct ike_sa *sa, uint32_t message_id) MUST_CHECK;
 /* A new message ID, random, not 0 and in use by no exchange of the SA. FAULT_CRYPTO. */

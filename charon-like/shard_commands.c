@@ -35,7 +35,7 @@ static int want_children(struct ike_sa *sa, const struct connection_settings *c,
 		found = true;
 		if (child_find_config(sa, &c->children[i]))
 			continue;
-		int fault = sa_want(sa, &c->children[i]);
+		int fault = sa_want(sa, c->children[i].name);
 		if (fault < 0)
 			return fault;
 	}

@@ -141,8 +141,11 @@ enum verdict v1_put_initial_contact(struct exchange *ex, struct message_out *out
 	struct v1_notice notice = {
 		.payload = PAY_NOTIFY, .protocol = PROTO_ISAKMP, .type = NOTIFY_INITIAL_CONTACT, .spi_len = 2 * COOKIE_SIZE, .spi_count = 1,
 	};
+	struct identity own;
+	const char *why;
 
-	if (!peer->type || peers_knows(ex->sa->shard->engine->peers, peer))
+	if (identity_read(&own, ph1->id_body[ex->role], &why) < 0 || !peer->type ||
+	    peers_knows(ex->sa->shard->engine->peers, &own, peer))
 		return STEP_OK;
 	memcpy(notice.spi, ex->sa->cookie[INITIATOR], COOKIE_SIZE);
 	memcpy(notice.spi + COOKIE_SIZE, ph1->cookie_r, COOKIE_SIZE);

@@ -12,12 +12,14 @@ static void expire(struct timer *timer)
 {
 	struct child *child = CONTAINER(timer, struct child, expiry);
 	struct ike_sa *sa = child->sa;
-	const struct child_settings *config = child->config;
+	char name[EVENT_NAME_MAX];
 	bool again = child->initiated && sa->connection->keep == KEEP_UP && sa->state == SA_ESTABLISHED;
 
+	/* The child's settings go with it. */
+	snprintf(name, sizeof(name), "%s", child->config->name);
 	v1_tell_child_deleted(child);
 	child_free(child, "its lifetime is over");
-	if (again && sa_want(sa, config) == 0)
+	if (again && sa_want(sa, name) == 0)
 		sa_run_agenda(sa);
 }
 
@@ -31,7 +33,7 @@ static struct child *make_child(struct exchange *ex)
 		return NULL;
 	*child = (struct child){
 		.sa = sa,
-		.settings = settings_ref(sa->settings),
+		.settings = settings_ref(ex->settings),
 		.config = quick->config,
 		.id = child_id_of_peer(sa, quick->config, &quick->ts[role_other(ex->role)]),
 		.spi_in = quick->spi[ex->role],

@@ -121,7 +121,7 @@ static enum verdict refuse_selectors(struct exchange *ex, const struct child_set
 	if (!differs)
 		differs = first_difference(&remote, &quick->ts[INITIATOR]);
 	return ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "selector-mismatch",
-			"the peer wants %s here and %s there; nearest is child %s with local %s, remote %s: %s of %s differs", theirs[1],
+			"the peer wants %s here and %s there; nearest is child %s with local %s, remote %s; first difference: %s of %s", theirs[1],
 			theirs[0], nearest->name, selector_text(ours[0], &local), selector_text(ours[1], &remote),
 			differs ? differs : "nothing", which);
 }

@@ -134,12 +134,14 @@ strongswan_connection() # END PHASE1 ESP OUTER INNER MODE CHILDREN
 	echo "	}"
 }
 
+patience=20
+
 strongswan_up() # HOST CHILD...
 {
 	up_host=$1
 	shift
 	for child; do
-		swanctl "$up_host" --initiate --child "$child" --timeout 20 >"$lab/$up_host.swanctl.log" 2>&1 || return 1
+		swanctl "$up_host" --initiate --child "$child" --timeout "$patience" >"$lab/$up_host.swanctl.log" 2>&1 || return 1
 	done
 }
 
@@ -179,4 +181,17 @@ stream() # HOST FROM HOST TO SECONDS
 		lab_fail "iperf3 from $2 to $4 failed: $(tail -n 1 "$lab/$1.iperf.log")"
 	rate=$(awk '/receiver/ { print int($(NF - 2)) }' "$lab/$1.iperf.log")
 	[ "${rate:-0}" -gt 1000 ] || lab_fail "iperf3 from $2 to $4 moved ${rate:-no} kbit/s only"
+}
+
+# Whether the tunnel carries something just now.
+moves() # HOST
+{
+	[ "$(keyferry_traffic "$1" out packets)" -gt 1000 ]
+}
+
+# What a daemon could leave on a host: devices, rules, routes. Numbers of devices are the kernel's own.
+network_state() # HOST
+{
+	on "$1" sh -c 'ip -o link; ip rule; ip -6 rule; ip route show table all; ip -6 route show table all; ip -o address' |
+		sed -E 's/^[0-9]+: //; s/ (qdisc|state) [^ ]+//g; s/[ \t]+$//' | grep -v ' fe80::\|^fe80:\|^multicast' | sort
 }

@@ -68,9 +68,9 @@ lab_host() # HOST
 {
 	setpriv --pdeathsig KILL -- unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private \
 		sh -c 'mount -t tmpfs -o mode=755 lab /run && ip link set lo up && >"$0" && while sleep 3600; do :; done' \
-		"$lab/$1.ready" >/dev/null 2>"$lab/$1.host.log" &
+		"$lab/$1.ready" >/dev/null 2>"$lab/$1.host" &
 	eval "lab_holder_$1=$!"
-	lab_wait 10 test -e "$lab/$1.ready" || lab_fail "cannot make namespaces: $(cat "$lab/$1.host.log")"
+	lab_wait 10 test -e "$lab/$1.ready" || lab_fail "cannot make namespaces: $(cat "$lab/$1.host")"
 	# The file has no end of line.
 	read -r lab_at lab_rest <"/proc/$!/task/$!/children" || :
 	eval "lab_init_$1=$lab_at"

@@ -7,7 +7,7 @@
 
 enum {
 	/* Flips in one handshake. Of a packet in the clear as many as the engine keeps points for, beside the good one. */
-	CLEAR_FLIPS = POINTS_MAX - 2, COVERED_FLIPS = 64,
+	CLEAR_FLIPS = POINTS_MAX - 4, COVERED_FLIPS = 64,
 };
 
 struct flips {
