@@ -224,7 +224,8 @@ static void retransmit(struct timer *timer)
 		return;
 	}
 	ex->tries++;
-	ex->interval = ex->interval * 2 < RETRANSMIT_MAX_MS ? ex->interval * 2 : RETRANSMIT_MAX_MS;
+	/* By half: see RETRANSMIT_TRIES. */
+	ex->interval = ex->interval * 3 / 2 < RETRANSMIT_MAX_MS ? ex->interval * 3 / 2 : RETRANSMIT_MAX_MS;
 	log_debug(&ex->ctx, "sending message %zu again, try %u", ex->row, ex->tries);
 	sa_publish(ex->sa, EVENT_TRYING, NULL, "no answer yet, sending again");
 	send_again(ex);
