@@ -48,13 +48,16 @@ int child_install(struct child *child, bool inbound, const struct secret *keymat
 	size_t encryption_len = (size_t)t->key_len + t->salt_len;
 	void *state;
 	const struct kernel_ipsec *kernel = kernel_of(child, &state);
+
+	/* The ISAKMP SA may follow its peer elsewhere; what is installed is found only by the address that it was installed with. */
+	child->remote = child->sa->remote;
 	struct ipsec_sa sa = {
 		.spi = inbound ? child->spi_in : child->spi_out,
 		.inbound = inbound,
 		.transport = child->transport,
 		.udp_encap = child->udp_encap,
 		.local = child->sa->local,
-		.remote = child->sa->remote,
+		.remote = child->remote,
 		.local_ts = child->local_ts,
 		.remote_ts = child->remote_ts,
 		.transform = *t,
@@ -82,7 +85,7 @@ int child_install_policy(struct child *child)
 		.local_ts = child->local_ts,
 		.remote_ts = child->remote_ts,
 		.local = child->sa->local,
-		.remote = child->sa->remote,
+		.remote = child->remote,
 		.want_acquire = child->sa->connection->keep == KEEP_ON_DEMAND,
 	};
 
@@ -94,29 +97,6 @@ static bool is_single_host(const struct connection_settings *c)
 	return c->remote_host || (c->remote.family && memcmp(c->remote.first, c->remote.last, sizeof(c->remote.first)) == 0);
 }
 
-static bool has_another(const struct ike_sa *sa, const struct child *child)
-{
-	for (const struct list *it = sa->children.next; it != &sa->children; it = it->next) {
-		const struct child *other = CONTAINER(it, const struct child, in_sa);
-		if (other != child && other->id == child->id)
-			return true;
-	}
-	return false;
-}
-
-/* Where many peers use a connection the number is the peer's own, and so is the SA. */
-static bool is_only_one(const struct child *child)
-{
-	const struct sa_group *group = child->sa->group;
-
-	if (!group || !is_single_host(child->sa->connection))
-		return !has_another(child->sa, child);
-	for (const struct list *it = group->sas.next; it != &group->sas; it = it->next)
-		if (has_another(CONTAINER(it, const struct ike_sa, in_group), child))
-			return false;
-	return true;
-}
-
 void child_free(struct child *child, const char *reason)
 {
 	void *state;
@@ -126,11 +106,14 @@ void child_free(struct child *child, const char *reason)
 
 	timer_stop(loop_timers(sa->shard->loop), &child->expiry);
 	if (child->has_outbound)
-		kernel->sa_delete(state, child->spi_out, false, &sa->remote);
+		kernel->sa_delete(state, child->spi_out, false, &child->remote);
 	if (child->has_inbound)
-		kernel->sa_delete(state, child->spi_in, true, &sa->remote);
-	/* The policy of a connection that means to be up outlives its SAs: nothing leaves in the clear meanwhile. */
-	if (was_up && sa->connection->keep == KEEP_PASSIVE && is_only_one(child))
+		kernel->sa_delete(state, child->spi_in, true, &child->remote);
+	/*
+	 * The policy of a connection that means to be up outlives its SAs: nothing leaves in the clear meanwhile. Others of this id, of
+	 * other SAs and shards, keep theirs: see policy_delete().
+	 */
+	if (was_up && sa->connection->keep == KEEP_PASSIVE)
 		kernel->policy_delete(state, child->id);
 	if (was_up) {
 		log_info(&sa->ctx, "child %s is down: %s", child->config->name, reason);
@@ -177,7 +160,6 @@ uint32_t child_id(const struct connection_settings *c, const struct child_settin
 
 uint32_t child_id_of_peer(const struct ike_sa *sa, const struct child_settings *child, const struct selector *remote_ts)
 {
-	static const uint8_t key[16] = "keyferry peer";
 	uint8_t all[4 + 2 + 16 + 16 + 16];
 	struct writer w = writer_over(all, sizeof(all));
 	uint32_t id = child_id(sa->connection, child);
@@ -189,6 +171,7 @@ uint32_t child_id_of_peer(const struct ike_sa *sa, const struct child_settings *
 	put_bytes(&w, bytes_of(sa->remote.ip, sizeof(sa->remote.ip)));
 	put_bytes(&w, bytes_of(remote_ts->range.first, sizeof(remote_ts->range.first)));
 	put_bytes(&w, bytes_of(remote_ts->range.last, sizeof(remote_ts->range.last)));
-	id = (uint32_t)siphash(key, writer_bytes(&w));
+	/* A peer must not be able to choose an address or port that gives it the number of another. */
+	id = (uint32_t)siphash(sa->shard->engine->cookie_key, writer_bytes(&w));
 	return id ? id : 1;
 }

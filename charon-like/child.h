@@ -22,6 +22,7 @@ struct child {
 	uint32_t spi_in, spi_out;                /* host order                                         */
 	struct esp_transform transform;
 	struct selector local_ts, remote_ts;
+	struct address remote;                   /* that the SAs were installed with                   */
 	bool transport, udp_encap;
 	bool has_inbound, has_outbound;          /* installed                                          */
 	bool initiated;
@@ -36,7 +37,7 @@ int child_keymat(const struct ike_sa *sa, const struct esp_transform *t, uint32_
 /* Installs one direction; on a fault nothing of it is left. */
 int child_install(struct child *child, bool inbound, const struct secret *keymat) MUST_CHECK;
 int child_install_policy(struct child *child) MUST_CHECK;
-/* Removes both directions (and the policy, unless another child of the same id or its intent keeps it) and frees. Tells nobody. */
+/* Removes both directions (and the policy, unless its intent keeps it) and frees. Tells nobody. */
 void child_free(struct child *child, const char *reason);
 struct child *child_find(struct ike_sa *sa, uint32_t spi, bool inbound);
 struct child *child_find_config(struct ike_sa *sa, const struct child_settings *config);

@@ -19,7 +19,7 @@ enum {
 	CONTROL_SESSIONS_MAX = 64,
 	CONTROL_OUT_MAX = 64 * 1024 * 1024,  /* answers not yet read: the status of some 30,000 SAs     */
 	CONTROL_IDLE_MS = 60 * 1000,         /* without a request, or without reading the answer        */
-	CONTROL_WAIT_SECONDS = 60,           /* `up` unless it says otherwise                           */
+	CONTROL_WAIT_SECONDS = 100,          /* `up` unless it says otherwise: a peer that is silent is given up after 85 */
 	CONTROL_WAIT_MAX = 24 * 3600,
 };
 

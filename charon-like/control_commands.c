@@ -4,12 +4,14 @@
 #include <stdlib.h>
 
 #include "control_private.h"
+#include "status.h"
 
 static void command_version(struct session *session, const char *const *arguments, const json_t *all)
 {
 	(void)arguments;
 	(void)all;
-	session_data(session, json_pack("{s:s, s:i}", "version", PACKAGE_VERSION, "plugin_abi", PLUGIN_ABI));
+	session_data(session, json_pack("{s:i, s:s, s:i}", "schema", STATUS_SCHEMA, "version", PACKAGE_VERSION,
+					"plugin_abi", PLUGIN_ABI));
 	session_done(session, NULL);
 }
 
@@ -20,11 +22,12 @@ static void command_log_level(struct session *session, const char *const *argume
 
 	(void)all;
 	if (level < 0) {
-		session_done(session, "a level is one of error, warn, info, debug");
+		session_done(session, "a log level is error, warn, info or debug");
 		return;
 	}
 	log_set_level(log->log, (enum log_level)level);
 	log_info(log, "the log's level is %s now", log_level_name((enum log_level)level));
+	session_say(session, "the log's level is %s now", log_level_name((enum log_level)level));
 	session_done(session, NULL);
 }
 
@@ -58,7 +61,7 @@ static const struct command commands[] = {
 void complain_name(struct session *session, const char *kind, const char *name, const char *const *known)
 {
 	const char *nearest = config_nearest(name, known);
-	char text[3 * COMMAND_NAME_MAX + 64];
+	char text[4 * COMMAND_NAME_MAX + 64];
 
 	snprintf(text, sizeof(text), "there is no %s \"%.*s\"%s%s%s", kind, COMMAND_NAME_MAX, name,
 		 nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
@@ -155,6 +158,7 @@ static void complain_connection(struct session *session, const struct settings *
 static void complain_child(struct session *session, const struct connection_settings *c, const char *name)
 {
 	const char **known = calloc(c->child_count + 1, sizeof(*known));
+	char kind[COMMAND_NAME_MAX + 16];
 
 	if (!known) {
 		session_done(session, fault_text(FAULT_MEMORY));
@@ -162,7 +166,8 @@ static void complain_child(struct session *session, const struct connection_sett
 	}
 	for (size_t i = 0; i < c->child_count; i++)
 		known[i] = c->children[i].name;
-	complain_name(session, "child of that connection", name, known);
+	snprintf(kind, sizeof(kind), "child of %.*s", COMMAND_NAME_MAX, c->name);
+	complain_name(session, kind, name, known);
 	free(known);
 }
 

@@ -117,8 +117,10 @@ static void up_done(struct ask *ask)
 		request_end(&up->request, up->last);
 	else if (up->fault)
 		request_end(&up->request, fault_text(up->fault));
-	else if (is_complete(up))
+	else if (is_complete(up)) {
+		session_say(up->request.session, "%s%s%s is up already", up->connection, up->child[0] ? "/" : "", up->child);
 		request_end(&up->request, NULL);
+	}
 	/* It failed before it could begin to wait for anything. */
 	else if (!up->is_busy && up->last[0])
 		request_end(&up->request, up->last);
@@ -280,11 +282,30 @@ static void down_work(struct ask *ask)
 	part->count = shard_down(ask->shard, down->connection, down->child[0] ? down->child : NULL);
 }
 
+/* Why nothing was found: it is not up, or it is misspelt. */
+static void end_of_nothing(struct down *down)
+{
+	const struct control_host *host = &down->request.session->control->host;
+	const struct settings *settings = host->settings(host->arg);
+	const struct connection_settings *c = settings ? settings_connection(settings, down->connection) : NULL;
+	bool is_known = c && !down->child[0];
+	char text[2 * COMMAND_NAME_MAX + 64];
+
+	for (size_t i = 0; c && !is_known && i < c->child_count; i++)
+		is_known = strcmp(c->children[i].name, down->child) == 0;
+	if (is_known)
+		snprintf(text, sizeof(text), "nothing of %s%s%s is up", down->connection, down->child[0] ? "/" : "", down->child);
+	else if (c)
+		snprintf(text, sizeof(text), "there is no child of %s \"%s\"", down->connection, down->child);
+	else
+		snprintf(text, sizeof(text), "there is no connection \"%s\"", down->connection);
+	request_end(&down->request, text);
+}
+
 static void down_done(struct ask *ask)
 {
 	struct down_ask *part = CONTAINER(ask, struct down_ask, ask);
 	struct down *down = part->down;
-	char text[2 * COMMAND_NAME_MAX + 64];
 
 	if (!request_answered(&down->request))
 		return;
@@ -292,8 +313,7 @@ static void down_done(struct ask *ask)
 	if (--down->left > 0)
 		return;
 	if (down->count == 0) {
-		snprintf(text, sizeof(text), "nothing of %s%s%s is up", down->connection, down->child[0] ? "/" : "", down->child);
-		request_end(&down->request, text);
+		end_of_nothing(down);
 		return;
 	}
 	session_say(down->request.session, "%zu SA%s deleted", down->count, down->count == 1 ? "" : "s");

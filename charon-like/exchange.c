@@ -19,67 +19,6 @@ static struct loop *ex_loop(const struct exchange *ex)
 	return ex->sa->shard->loop;
 }
 
-static void describe(const struct log_context *ctx, struct log_fields *fields)
-{
-	const struct exchange *ex = CONTAINER(ctx, struct exchange, ctx);
-
-	ex->sa->ctx.describe(&ex->sa->ctx, fields);
-	if (ex->message_id)
-		snprintf(fields->exchange, sizeof(fields->exchange), "%s %08" PRIx32, ex->mode->name, ex->message_id);
-	else
-		snprintf(fields->exchange, sizeof(fields->exchange), "%s", ex->mode->name);
-}
-
-const char *exchange_child(const struct exchange *ex)
-{
-	return ex->mode->child ? ex->mode->child(ex) : NULL;
-}
-
-/* ---- saying why ---- */
-
-static void say(struct exchange *ex, enum log_level level, const char *code, bool final, const char *format, va_list args)
-{
-	char text[EVENT_TEXT_MAX];
-
-	vsnprintf(text, sizeof(text), format, args);
-	if (ex->is_trial) {
-		log_at(&ex->ctx, LEVEL_DEBUG, code, "%s", text);
-		return;
-	}
-	log_at(&ex->ctx, level, code, "%s", text);
-	sa_publish_failure(ex->sa, exchange_child(ex), code, text, final);
-}
-
-enum verdict ex_drop(struct exchange *ex, const char *code, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	say(ex, LEVEL_INFO, code, false, format, args);
-	va_end(args);
-	return STEP_DROP;
-}
-
-enum verdict ex_abort(struct exchange *ex, uint16_t notify, const char *code, const char *format, ...)
-{
-	va_list args;
-
-	ex->notify = notify;
-	ex->is_trial = false;
-	va_start(args, format);
-	say(ex, ex->is_doubtful ? LEVEL_INFO : LEVEL_WARN, code, !ex->is_doubtful, format, args);
-	va_end(args);
-	return STEP_ABORT;
-}
-
-enum verdict ex_fault(struct exchange *ex, const char *what, int fault)
-{
-	log_at(&ex->ctx, LEVEL_ERROR, "internal-fault", "%s: %s", what, fault_text(fault));
-	sa_publish_failure(ex->sa, exchange_child(ex), "internal-fault", what, true);
-	/* Out of memory passes: the message may come again. */
-	return fault == FAULT_MEMORY ? STEP_DROP : STEP_ABORT;
-}
-
 /* ---- making and ending ---- */
 
 static void retransmit(struct timer *timer);
@@ -98,7 +37,7 @@ struct exchange *exchange_new(struct ike_sa *sa, const struct exchange_mode *mod
 	struct exchange *ex = calloc(1, sizeof(*ex) + scratch + mode->shared);
 	if (!ex)
 		return NULL;
-	ex->ctx = (struct log_context){ sa->ctx.log, describe };
+	ex->ctx = (struct log_context){ sa->ctx.log, exchange_describe };
 	ex->mode = mode;
 	ex->sa = sa;
 	ex->role = role;
@@ -194,25 +133,6 @@ static void set_timer(struct exchange *ex)
 		log_error(&ex->ctx, "no memory for a timer: a lost message is not sent again");
 }
 
-static void say_no_answer(struct exchange *ex)
-{
-	const struct step *sent = ex->row ? &ex->mode->steps[ex->row - 1] : NULL;
-	char peer[ADDRESS_TEXT_MAX], refused[48] = "", hint[100] = "";
-	uint64_t seconds = (loop_now(ex_loop(ex)) - ex->began) / 1000;
-
-	if (ex->drops)
-		snprintf(refused, sizeof(refused), ", %u messages were refused", ex->drops);
-	if (ex->sa->hint[0])
-		snprintf(hint, sizeof(hint), "; the peer said %s (not authenticated)", ex->sa->hint);
-	if (!ex->sent || !sent) {
-		ex_abort(ex, 0, "no-answer", "the peer did not go on within %" PRIu64 " s%s%s", seconds, refused, hint);
-		return;
-	}
-	ex_abort(ex, 0, "no-answer", "no answer to message %zu from %s: sent %u times in %" PRIu64 " s%s%s; %s", ex->row,
-		 address_text(peer, &ex->sa->remote), ex->tries, seconds, refused, hint,
-		 sent->silence ? sent->silence : "check that the peer runs and that the network carries UDP 500 and 4500 both ways");
-}
-
 static void retransmit(struct timer *timer)
 {
 	struct exchange *ex = CONTAINER(timer, struct exchange, timer);
@@ -226,8 +146,7 @@ static void retransmit(struct timer *timer)
 	ex->tries++;
 	/* By half: see RETRANSMIT_TRIES. */
 	ex->interval = ex->interval * 3 / 2 < RETRANSMIT_MAX_MS ? ex->interval * 3 / 2 : RETRANSMIT_MAX_MS;
-	log_debug(&ex->ctx, "sending message %zu again, try %u", ex->row, ex->tries);
-	sa_publish(ex->sa, EVENT_TRYING, NULL, "no answer yet, sending again");
+	say_trying(ex);
 	send_again(ex);
 	for (size_t i = 0; i < ex->point_count; i++)
 		if (!ex->points[i]->is_left)

@@ -44,4 +44,9 @@ bool packet_fits_cookie(const struct exchange *ex, const uint8_t known[COOKIE_SI
 /* How many points expect a message like this; the present one is the first, then the others. Changes and says nothing. */
 size_t points_that_fit(const struct exchange *ex, const struct packet *packet, bool fits[1 + POINTS_MAX]);
 
+/* exchange_say.c: the context's describe(); the last and the passing word about a peer that does not answer. */
+void exchange_describe(const struct log_context *ctx, struct log_fields *fields);
+void say_no_answer(struct exchange *ex);
+void say_trying(struct exchange *ex);
+
 #endif

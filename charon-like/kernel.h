@@ -87,6 +87,10 @@ struct kernel_ipsec {
 	int (*sa_usage)(void *state, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out);
 	int (*sa_delete)(void *state, uint32_t spi, bool inbound, const struct address *remote);
 	int (*policy_add)(void *state, const struct ipsec_policy *policy);   /* again with the same child: replaces      */
+	/*
+	 * While the child has an outbound SA, perhaps of another shard, the policy stays: it goes with the last one, so that what an SA
+	 * protects never leaves in the clear.
+	 */
 	int (*policy_delete)(void *state, uint32_t child);
 	/* Userspace only: datagrams from the NAT port that are no IKE, always from the same one thread (net's); else NULL. */
 	void (*receive)(void *state, const struct esp_batch *batches, size_t count);

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "control_client.h"
+#include "status.h"
 #include "status_text.h"
 
 enum { STATUS_USAGE = 2, OPTION_CONTROL = 256, OPTION_PLUGIN_DIR };
@@ -33,7 +34,7 @@ static const char usage_text[] =
 	"  check-config [FILE]    check a configuration without the daemon\n"
 	"options\n"
 	"      --json             answers as JSON\n"
-	"  -t, --timeout SECONDS  how long `up` waits (60)\n"
+	"  -t, --timeout SECONDS  how long `up` waits (100)\n"
 	"      --control PATH     control socket (" CONTROL_PATH ")\n"
 	"      --plugin-dir DIR   plugins for check-config (" PLUGIN_DIR ")\n"
 	"  -v, --version          tell the version and exit\n"
@@ -75,7 +76,9 @@ static int take_option(struct arguments *a, int option)
 		fputs(usage_text, stdout);
 		return -1;
 	default:
-		return complain_usage("that is no option of mine");
+		/* getopt_long() has said what is wrong. */
+		fputs("try keyferry --help\n", stderr);
+		return STATUS_USAGE;
 	}
 }
 
@@ -107,8 +110,15 @@ static int read_arguments(struct arguments *a, int argc, char **argv)
 
 static void print_line(void *arg, const char *line)
 {
-	(void)arg;
-	puts(line);
+	const struct arguments *a = arg;
+	json_t *object = a->json ? json_pack("{s:i, s:s}", "schema", STATUS_SCHEMA, "line", line) : NULL;
+
+	if (object)
+		json_dumpf(object, stdout, JSON_COMPACT);
+	else
+		fputs(line, stdout);
+	putchar('\n');
+	json_decref(object);
 	/* Who waits wants to see it now, also through a pipe. */
 	fflush(stdout);
 }

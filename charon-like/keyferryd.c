@@ -72,7 +72,9 @@ static int take_option(struct arguments *a, int option)
 		fputs(usage_text, stdout);
 		return -1;
 	default:
-		return complain_usage("that is no option of mine");
+		/* getopt_long() has said what is wrong. */
+		fputs("try keyferryd --help\n", stderr);
+		return STATUS_USAGE;
 	}
 }
 

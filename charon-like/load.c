@@ -3,6 +3,7 @@
 #include "load.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "exchange.h"
@@ -81,7 +82,7 @@ static int read_config(struct config **out, const struct services *services, con
 	if (fault)
 		return fault;
 	if (!provider) {
-		log_line(log, LEVEL_ERROR, "config-source", "no plugin reads %s: is its name right, and config-xml.so installed?", file);
+		log_line(log, LEVEL_ERROR, "config-source", "no plugin reads %s: is it a file whose name ends in .xml, and config-xml.so installed?", file);
 		return FAULT_UNSUPPORTED;
 	}
 	builder = config_builder_new(log);
@@ -162,6 +163,50 @@ static int check_exchanges(const struct services *services, const struct log_con
 	return fault;
 }
 
+bool load_find_plugin(const struct load *load, const char *name, struct plugin_status *out)
+{
+	for (size_t i = 0; i < plugins_count(load->plugins); i++) {
+		*out = plugins_at(load->plugins, i);
+		if (strcmp(out->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A name of no plugin is misspelt, as a rule; but a plugin may also be on one machine only, so that it ends nothing. */
+static void check_plugin_name(const struct load *load, const struct config_node *node, const char *name)
+{
+	size_t count = plugins_count(load->plugins);
+	struct plugin_status status;
+
+	if (load_find_plugin(load, name, &status))
+		return;
+	const char **known = calloc(count + 1, sizeof(*known));
+	for (size_t i = 0; known && i < count; i++)
+		known[i] = plugins_at(load->plugins, i).name;
+	const char *nearest = known ? config_nearest(name, known) : NULL;
+	/* To skip what is not installed is no mistake, unless another name was meant. */
+	if (nearest || strcmp(node->name, "plugin") == 0)
+		log_warn(log_root(load->core.log), "%s:%u: <%s>: there is no plugin '%s'%s%s%s", node->file, node->line, node->name, name,
+			 nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+	free(known);
+}
+
+static void check_plugin_names(const struct load *load)
+{
+	const struct config_node *root = config_root(load->config);
+
+	for (size_t i = 0; i < root->child_count; i++) {
+		const struct config_node *node = root->children[i];
+		const char *name = config_get(node, "name");
+
+		if (strcmp(node->name, "plugin") == 0 && name)
+			check_plugin_name(load, node, name);
+		for (const char *const *skip = load->daemon.plugins_skip; strcmp(node->name, "daemon") == 0 && skip && *skip; skip++)
+			check_plugin_name(load, node, *skip);
+	}
+}
+
 int load_services(struct load *load, const struct load_options *options)
 {
 	struct plugins_options all = {
@@ -171,6 +216,8 @@ int load_services(struct load *load, const struct load_options *options)
 	const struct log_context *log = log_root(load->core.log);
 	int fault = plugins_load(&load->plugins, &load->core, &all);
 
+	if (!fault)
+		check_plugin_names(load);
 	if (!fault)
 		fault = check_exchanges(load->core.services, log);
 	if (!fault)

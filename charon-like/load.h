@@ -41,6 +41,8 @@ void load_tee_close(struct load_tee *tee);
 int load_config(struct load *load, const struct load_options *options) MUST_CHECK;
 /* Second: plugins, crypto. Refuses an exchange mode whose table is unsound. */
 int load_services(struct load *load, const struct load_options *options) MUST_CHECK;
+/* After that: what came of a plugin; false when there is none of that name. */
+bool load_find_plugin(const struct load *load, const char *name, struct plugin_status *out) MUST_CHECK;
 /* Third: settings. */
 int load_settings(struct load *load) MUST_CHECK;
 /* Frees what was loaded; the core's other members stay the caller's. */

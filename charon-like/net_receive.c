@@ -12,6 +12,8 @@
 
 #include "net_private.h"
 
+#include <stdio.h>
+
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
@@ -189,6 +191,7 @@ static int receive_batch(struct net_socket *s)
 static void report_error(const struct net *net, struct msghdr *msg)
 {
 	struct address to;
+	char text[160];
 
 	if (address_from_socket(&to, msg->msg_name) != 0)
 		return;
@@ -201,9 +204,10 @@ static void report_error(const struct net *net, struct msghdr *msg)
 		memcpy(&e, CMSG_DATA(c), sizeof(e));
 		if (e.ee_origin != SO_EE_ORIGIN_ICMP && e.ee_origin != SO_EE_ORIGIN_ICMP6)
 			continue;
-		log_at(&about.ctx, LEVEL_INFO, "unreachable", "the network says that it is not reachable: %s%s",
-		       strerror((int)e.ee_errno),
-		       e.ee_errno == ECONNREFUSED ? " (no IKE daemon listens on that port)" : "");
+		snprintf(text, sizeof(text), "the network says that it is not reachable: %s%s", strerror((int)e.ee_errno),
+			 e.ee_errno == ECONNREFUSED ? " (no IKE daemon listens on that port)" : "");
+		log_at(&about.ctx, LEVEL_INFO, "unreachable", "%s", text);
+		engine_hint(net->engine, &to, text);
 	}
 }
 

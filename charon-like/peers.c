@@ -152,6 +152,15 @@ static void forget_run(struct job *job)
 	free(forget);
 }
 
+/*
+ * Where a connection takes everybody's word for who he is, he can be no more than somebody else of that connection: with its key
+ * he must not end SAs that another key proved.
+ */
+static bool speaks_for(const struct ike_sa *sa, const struct peer *peer)
+{
+	return sa->connection->remote_id.type || strncmp(peer->connection, sa->connection->name, sizeof(peer->connection) - 1) == 0;
+}
+
 void peers_forget_others(struct engine *engine, const struct ike_sa *sa)
 {
 	struct peers *peers = engine->peers;
@@ -162,7 +171,7 @@ void peers_forget_others(struct engine *engine, const struct ike_sa *sa)
 	pthread_mutex_lock(&peers->lock);
 	HASH_FIND(hh_id, peers->by_id, key.at, key.len, head);
 	for (struct peer *peer = head; peer;) {
-		if (memcmp(peer->cookies, sa->cookie, sizeof(peer->cookies)) != 0) {
+		if (memcmp(peer->cookies, sa->cookie, sizeof(peer->cookies)) != 0 && speaks_for(sa, peer)) {
 			struct forget *forget = calloc(1, sizeof(*forget));
 			if (!forget)
 				break;

@@ -19,7 +19,10 @@ void peers_remove(struct peers *peers, const struct ike_sa *sa);
  * identities towards us: each pair is a contact of its own.
  */
 bool peers_knows(struct peers *peers, const struct identity *local_id, const struct identity *remote_id);
-/* INITIAL-CONTACT from the peer of `sa`: older SAs of the same two identities, on whichever shard, are freed without telling it. */
+/*
+ * INITIAL-CONTACT from the peer of `sa`: older SAs of the same two identities, on whichever shard, are freed without telling it;
+ * only those of its connection where that does not say who the peer must be.
+ */
 void peers_forget_others(struct engine *engine, const struct ike_sa *sa);
 /* Shard that has an SA of the connection, or -1. */
 int peers_shard_of(struct peers *peers, const char *connection);

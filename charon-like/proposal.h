@@ -109,12 +109,13 @@ int sa_choice_put(struct writer *w, struct bytes sa_body, uint8_t proposal_numbe
 
 /*
  * Index of the first offer that the accepted list has (in the order of the offer), with auth among `auths` for phase 1 and mode for
- * phase 2; -1: none, then `why` has one line "peer offers A, B; we accept C; nearest A misses modp2048" in our words.
+ * phase 2; -1: none, then `why` has one line "peer offers A, B; we accept C; nearest A misses modp2048" in our words; NULL where
+ * nobody will read it: it costs far more than the choice, and strangers may ask as often as they like.
  * The offer chosen is resolved: its transform becomes the accepted one. Only the offer is looked at; an initiator also
  * checks that the answer stays within what it sent (one transform, the group of its KE).
  */
 int ike_choose(struct ike_offers *offers, const struct ike_transforms *accepted, const uint16_t *auths, size_t auth_count,
-	       char why[WHY_MAX]) MUST_CHECK;
-int esp_choose(struct esp_offers *offers, const struct esp_transforms *accepted, uint16_t mode, char why[WHY_MAX]) MUST_CHECK;
+	       char *why) MUST_CHECK;
+int esp_choose(struct esp_offers *offers, const struct esp_transforms *accepted, uint16_t mode, char *why) MUST_CHECK;
 
 #endif

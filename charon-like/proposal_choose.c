@@ -132,10 +132,12 @@ static void nearest_text(const struct mismatch *m, char *out, size_t size)
 		 condition);
 }
 
-static int mismatch_explain(const struct mismatch *m, char why[WHY_MAX])
+static int mismatch_explain(const struct mismatch *m, char *why)
 {
 	char offered[LIST_TEXT_MAX], accepted[LIST_TEXT_MAX];
 
+	if (!why)
+		return -1;
 	if (m->offer_count == 0) {
 		snprintf(why, WHY_MAX, "peer offers nothing");
 		return -1;
@@ -209,9 +211,10 @@ static void ike_condition_text(const struct mismatch *m, size_t i, char *out, si
 }
 
 int ike_choose(struct ike_offers *offers, const struct ike_transforms *accepted, const uint16_t *auths, size_t auth_count,
-	       char why[WHY_MAX])
+	       char *why)
 {
-	why[0] = '\0';
+	if (why)
+		why[0] = '\0';
 	for (size_t i = 0; i < offers->count; i++) {
 		struct ike_offer *offer = &offers->at[i];
 
@@ -295,9 +298,10 @@ static void esp_condition_text(const struct mismatch *m, size_t i, char *out, si
 	snprintf(out, size, "peer wants %s mode, we %s", mode_name(theirs, offer->mode), mode_name(ours, m->mode));
 }
 
-int esp_choose(struct esp_offers *offers, const struct esp_transforms *accepted, uint16_t mode, char why[WHY_MAX])
+int esp_choose(struct esp_offers *offers, const struct esp_transforms *accepted, uint16_t mode, char *why)
 {
-	why[0] = '\0';
+	if (why)
+		why[0] = '\0';
 	for (size_t i = 0; i < offers->count; i++) {
 		struct esp_offer *offer = &offers->at[i];
 

@@ -64,6 +64,9 @@ struct ike_sa *sa_new(struct shard *shard, enum role role, const uint8_t cookie[
 	list_init(&sa->echoes);
 	list_init(&sa->wanted);
 	list_append(&shard->sas.all, &sa->in_shard);
+	list_init(&sa->in_connecting);
+	if (role == INITIATOR)
+		list_append(&shard->sas.connecting, &sa->in_connecting);
 	shard->sas.count++;
 	sa->half_open = role == RESPONDER;
 	if (sa->half_open)
@@ -120,6 +123,7 @@ static void really_free(struct ike_sa *sa)
 	HASH_DELETE(hh, shard->sas.by_key, sa);
 	sa_leave_connection(sa);
 	list_remove(&sa->in_shard);
+	list_remove(&sa->in_connecting);
 	shard->sas.count--;
 	timer_stop(loop_timers(shard->loop), &sa->expiry);
 	identity_free(&sa->local_id);
@@ -175,6 +179,7 @@ void sa_established(struct ike_sa *sa)
 	char chosen[PROPOSAL_TEXT_MAX], id[IDENTITY_TEXT_MAX];
 
 	sa->state = SA_ESTABLISHED;
+	list_remove(&sa->in_connecting);
 	sa->hint[0] = '\0';
 	leave_half_open(sa);
 	sa_set_key(sa);
@@ -305,7 +310,8 @@ static void echo_over(struct timer *timer)
 
 int sa_keep_echo(struct ike_sa *sa, const struct exchange *ex)
 {
-	if (!ex->has_received || !ex->sent)
+	/* Only what answered the last message is wanted again: where the peer has the last word, it would be answered itself. */
+	if (!ex->has_received || !ex->sent || ex->mode->steps[ex->mode->step_count - 1].from != ex->role)
 		return 0;
 	struct echo *echo = malloc(sizeof(*echo) + ex->sent_len);
 	if (!echo)
@@ -330,6 +336,14 @@ struct echo *sa_find_echo(struct ike_sa *sa, uint32_t message_id, uint64_t recei
 			return echo;
 	}
 	return NULL;
+}
+
+void sa_take_hint(struct ike_sa *sa, const char *text)
+{
+	if (sa->state != SA_CONNECTING || strcmp(sa->hint, text) == 0)
+		return;
+	snprintf(sa->hint, sizeof(sa->hint), "%s", text);
+	sa_publish(sa, EVENT_TRYING, NULL, text);
 }
 
 int sa_send(struct ike_sa *sa, struct bytes message)

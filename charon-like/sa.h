@@ -36,6 +36,7 @@ struct ike_sa {
 	struct shard *shard;
 	UT_hash_handle hh;                       /* by `key`                                           */
 	struct list in_shard;
+	struct list in_connecting;               /* while we, as initiator, are at phase 1             */
 	uint8_t key[2][COOKIE_SIZE];             /* as `cookie`, but an initiator's SA has the second only once established */
 	uint8_t cookie[2][COOKIE_SIZE];          /* the responder's is zero until we know it           */
 	unsigned held;                           /* sa_hold(): somebody on the stack still uses it     */
@@ -62,7 +63,7 @@ struct ike_sa {
 	uint32_t lifetime;                       /* seconds                                            */
 	uint64_t established_at;                 /* loop ms                                            */
 	struct timer expiry;
-	char hint[64];                           /* what an unauthenticated notify of the peer said, for the log */
+	char hint[160];                          /* what somebody unauthenticated said about the peer, for people */
 	struct list exchanges, children, echoes;
 	struct list wanted;                      /* struct want: children to be started, the agenda    */
 	uint32_t *seen_ids;                      /* malloc()ed, grows up to MESSAGE_IDS_KEPT           */
@@ -99,7 +100,7 @@ struct sa_group {
 struct sa_table {
 	struct ike_sa *by_key;
 	struct sa_group *by_connection;
-	struct list all;
+	struct list all, connecting;
 	size_t count;
 	uint32_t last_number;
 };
@@ -133,6 +134,8 @@ int sa_remember_message_id(struct ike_sa *sa, uint32_t message_id) MUST_CHECK;
 int sa_new_message_id(struct ike_sa *sa, uint32_t *out) MUST_CHECK;
 int sa_keep_echo(struct ike_sa *sa, const struct exchange *ex) MUST_CHECK;
 struct echo *sa_find_echo(struct ike_sa *sa, uint32_t message_id, uint64_t received);
+/* Keeps a clause for people while phase 1 is on its way, and passes it on to those who wait. Nothing is ever done because of it. */
+void sa_take_hint(struct ike_sa *sa, const char *text);
 int sa_send(struct ike_sa *sa, struct bytes message) MUST_CHECK;
 /* Publishes an event about the SA (child may be NULL, spis 0). */
 struct child;

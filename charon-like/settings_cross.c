@@ -101,7 +101,7 @@ static void auth_check(struct check *check, const struct connection_settings *c,
 	if (!word_is_name(c->auth))
 		check_error(check, node, "auth '%s' is not the name of a method", c->auth);
 	else if (check->services && !services_find(check->services, SERVICE_AUTH, c->auth))
-		check_error(check, node, "auth '%s' needs the plugin auth-%s.so, which is not loaded ('keyferry plugins' says why); "
+		check_error(check, node, "auth '%s' needs the plugin auth-%s.so, which is not loaded: install it, or see above why it is left out; "
 			    "loaded methods: %s", c->auth, c->auth, auth_words(words, sizeof(words), check->services));
 }
 
@@ -112,7 +112,7 @@ static void plugins_check(struct check *check, const struct connection_settings 
 	const char *key = strcmp(c->mode, "main") == 0 ? "1/2" : "1/4";
 
 	if (check->services && !services_find(check->services, SERVICE_EXCHANGE, key))
-		check_error(check, node, "mode '%s' needs the plugin exchange-%s.so, which is not loaded ('keyferry plugins' says why)",
+		check_error(check, node, "mode '%s' needs the plugin exchange-%s.so, which is not loaded: install it, or see above why it is left out",
 			    c->mode, c->mode);
 	auth_check(check, c, node);
 }
@@ -122,7 +122,7 @@ static void quick_check(struct check *check, const struct settings *s)
 {
 	if (s->connection_count && check->services && !services_find(check->services, SERVICE_EXCHANGE, "1/32"))
 		check_warn(check, s->connections[0].node, "no child can come up, here and in other connections, without the plugin "
-			   "exchange-quick.so, which is not loaded ('keyferry plugins' says why)");
+			   "exchange-quick.so, which is not loaded: install it, or see above why it is left out");
 }
 
 void cross_check(struct check *check, const struct settings *s)

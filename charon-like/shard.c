@@ -36,6 +36,7 @@ struct shard *shard_new(struct engine *engine, unsigned index, struct loop *loop
 	shard->loop = loop;
 	shard->settings = settings_ref(settings);
 	list_init(&shard->sas.all);
+	list_init(&shard->sas.connecting);
 	return shard;
 }
 
@@ -281,6 +282,7 @@ static void packet_run(struct job *job)
 {
 	struct packet *packet = CONTAINER(job, struct packet, job);
 
+	atomic_fetch_sub_explicit(&packet->shard->waiting, 1, memory_order_relaxed);
 	if (loop_stopping(packet->shard->loop))
 		packet_free(packet);
 	else
@@ -314,9 +316,51 @@ bool engine_dispatch(struct engine *engine, struct packet *packet)
 		return false;
 	}
 	packet->shard = engine->shards[shard_of(engine, header.cookie[INITIATOR])];
+	if (atomic_fetch_add_explicit(&packet->shard->waiting, 1, memory_order_relaxed) >= PACKETS_WAITING_MAX) {
+		atomic_fetch_sub_explicit(&packet->shard->waiting, 1, memory_order_relaxed);
+		log_at(engine->log, LEVEL_WARN, "overload", "%d messages wait for one shard: further ones are dropped", PACKETS_WAITING_MAX);
+		packet_free(packet);
+		return false;
+	}
 	packet->job.run = packet_run;
 	loop_post(packet->shard->loop, &packet->job);
 	return true;
+}
+
+/* For one shard. */
+struct hint {
+	struct job job;
+	struct shard *shard;
+	struct address remote;
+	char text[160];
+};
+
+static void hint_run(struct job *job)
+{
+	struct hint *hint = CONTAINER(job, struct hint, job);
+
+	LIST_EACH(it, &hint->shard->sas.connecting) {
+		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_connecting);
+		if (address_same_host(&sa->remote, &hint->remote))
+			sa_take_hint(sa, hint->text);
+	}
+	atomic_fetch_sub_explicit(&hint->shard->engine->hints, 1, memory_order_relaxed);
+	free(hint);
+}
+
+void engine_hint(struct engine *engine, const struct address *remote, const char *text)
+{
+	for (unsigned i = 0; i < engine->shard_count; i++) {
+		if (atomic_load_explicit(&engine->hints, memory_order_relaxed) >= HINTS_MAX)
+			return;
+		struct hint *hint = malloc(sizeof(*hint));
+		if (!hint)
+			return;
+		*hint = (struct hint){ .job.run = hint_run, .shard = engine->shards[i], .remote = *remote };
+		snprintf(hint->text, sizeof(hint->text), "%s", text);
+		atomic_fetch_add_explicit(&engine->hints, 1, memory_order_relaxed);
+		loop_post(hint->shard->loop, &hint->job);
+	}
 }
 
 /* What did not change for a child that is up goes on under the new settings; what did is intents' business. */

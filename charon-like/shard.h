@@ -14,6 +14,11 @@
 #include "sa.h"
 #include "settings.h"
 
+enum {
+	PACKETS_WAITING_MAX = 4096,          /* in one inbox: a second of handshakes; more is a flood */
+	HINTS_MAX = 64,                      /* under way at once: anybody can forge an ICMP error */
+};
+
 /* A datagram that is IKE, without the non-ESP marker. Owned by whoever handles it; freed with packet_free(). */
 struct packet {
 	struct job job;
@@ -46,8 +51,9 @@ struct engine {
 	const struct provider *kernel;       /* a struct kernel_ipsec and its state; NULL: none loaded */
 	struct peers *peers;                 /* its own lock                                       */
 	struct daemon_settings daemon;
-	uint8_t cookie_key[16];              /* shard_of() and our responder cookies               */
+	uint8_t cookie_key[16];              /* shard_of(), our responder cookies, numbers of children */
 	atomic_uint half_open;
+	atomic_uint hints;                   /* engine_hint(): under way                           */
 	unsigned shard_count;
 	struct shard **shards;
 };
@@ -61,6 +67,7 @@ struct shard {
 	struct sa_table sas;
 	uint8_t out[MESSAGE_OUT_MAX];        /* the message being built                            */
 	uint64_t received, dropped;          /* messages                                           */
+	atomic_uint waiting;                 /* packets in the inbox; any thread                   */
 };
 
 struct shard *shard_new(struct engine *engine, unsigned index, struct loop *loop, struct settings *settings) MUST_CHECK;
@@ -71,6 +78,12 @@ unsigned shard_of(const struct engine *engine, const uint8_t initiator_cookie[CO
 void shard_receive(struct shard *shard, struct packet *packet);
 /* Posts to the owner after a look at the header; any thread. False: no IKEv1 header, or shedding load; the packet is freed. */
 bool engine_dispatch(struct engine *engine, struct packet *packet);
+
+/*
+ * Somebody who is not authenticated, the network for one, says something about a peer: phase 1 exchanges that wait for it repeat it to people.
+ * Any thread.
+ */
+void engine_hint(struct engine *engine, const struct address *remote, const char *text);
 
 /* Commands, on the shard's thread. `child` NULL: all. FAULT_NOT_FOUND, FAULT_UNSUPPORTED (%any), ...; logged. */
 int shard_up(struct shard *shard, const char *connection, const char *child) MUST_CHECK;

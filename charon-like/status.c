@@ -65,7 +65,7 @@ static json_t *usage_json(const struct child *child, bool inbound, uint64_t now)
 	bool installed = inbound ? child->has_inbound : child->has_outbound;
 
 	if (!kernel || !kernel->sa_usage || !installed ||
-	    kernel->sa_usage(provider->state, inbound ? child->spi_in : child->spi_out, inbound, &child->sa->remote, &usage) != 0)
+	    kernel->sa_usage(provider->state, inbound ? child->spi_in : child->spi_out, inbound, &child->remote, &usage) != 0)
 		return json_null();
 	json_t *o = json_pack("{s:I, s:I, s:o}", "bytes", (json_int_t)usage.bytes, "packets", (json_int_t)usage.packets,
 			      "idle_seconds", usage.last_used ? json_integer(seconds_since(usage.last_used, now)) : json_null());

@@ -173,7 +173,8 @@ void status_print(FILE *out, const json_t *status)
 	fprintf(out, "keyferryd %s, up for %s, kernel service %s", text_of(daemon, "version"),
 		duration_text(up, number_of(daemon, "uptime_seconds")), kernel[0] ? kernel : "missing: phase 1 only");
 	if (number_of(daemon, "half_open") > 0)
-		fprintf(out, ", %lld negotiations not authenticated yet", (long long)number_of(daemon, "half_open"));
+		fprintf(out, ", %lld negotiation%s not authenticated yet", (long long)number_of(daemon, "half_open"),
+			number_of(daemon, "half_open") == 1 ? "" : "s");
 	fputc('\n', out);
 	json_array_foreach(json_object_get(status, "connections"), i, item)
 		print_connection(out, item);

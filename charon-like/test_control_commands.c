@@ -132,7 +132,7 @@ static void up_of_what_is_up_ends_at_once(void)
 	fixture_open(&f, NULL);
 	put_sa(&f, &fake, 1, &connections[0], 2);
 	say(&f, up_office);
-	CU_ASSERT(done_well(&f));
+	CU_ASSERT(done_well(&f) && told(&f, "\"line\":\"office is up already\""));
 	fixture_close(&f);
 }
 
@@ -161,6 +161,10 @@ static void down_counts(void)
 	say(&f, "{\"command\":\"down\",\"arguments\":[\"office/lan\"]}\n");
 	CU_ASSERT(told(&f, "nothing of office/lan is up"));
 	CU_ASSERT_STRING_EQUAL(wanted, "office/lan no");
+	say(&f, "{\"command\":\"down\",\"arguments\":[\"ofice\"]}\n");
+	CU_ASSERT(told(&f, "there is no connection \\\"ofice\\\""));
+	say(&f, "{\"command\":\"down\",\"arguments\":[\"office/lam\"]}\n");
+	CU_ASSERT(told(&f, "there is no child of office \\\"lam\\\""));
 	down_count = 3;
 	say(&f, "{\"command\":\"down\",\"arguments\":[\"office\"]}\n");
 	CU_ASSERT(told(&f, "3 SAs deleted") && done_well(&f));

@@ -305,6 +305,9 @@ static void check_says_fine(void)
 		CU_ASSERT_PTR_NOT_NULL(strstr(text, "/keyferry.xml: 1 connection, fine\n"));
 		write_config(&f, "  <psk/>\n");
 		CU_ASSERT(check_config(&f.options.load, log, out) == FAULT_INPUT);
+		write_config(&f, "  <plugin name=\"exchange-mian\" a=\"b\"/>\n");
+		CU_ASSERT(check_config(&f.options.load, log, out) == 0);
+		CU_ASSERT(was_logged("keyferry.xml") && was_logged("there is no plugin 'exchange-mian'; did you mean 'exchange-main'?"));
 	}
 	fclose(out);
 	log_free(log);

@@ -207,13 +207,14 @@ static void built(void)
 /* Whatever the buffer's size: a whole message or a fault. */
 static void does_not_fit(void)
 {
+	static const uint8_t body[20];
 	uint8_t buffer[HEADER_SIZE + 40];
 	struct ike_header header = some_header();
 
 	for (size_t size = 0; size <= sizeof(buffer); size++) {
 		struct message_out out;
 		message_begin(&out, buffer, size, &header);
-		message_put(&out, PAY_KE, bytes_of(buffer, 20));
+		message_put(&out, PAY_KE, bytes_of(body, sizeof(body)));
 		put_u8(message_open(&out, PAY_VID), 1);
 		message_close(&out);
 		CU_ASSERT_EQUAL(message_finish(&out), size < HEADER_SIZE + 29 ? FAULT_FULL : 0);
@@ -222,15 +223,15 @@ static void does_not_fit(void)
 
 static void too_long(void)
 {
-	static uint8_t buffer[80000];
+	static uint8_t buffer[80000], body[UINT16_MAX];
 	struct ike_header header = some_header();
 	struct message_out out;
 
 	message_begin(&out, buffer, sizeof(buffer), &header);
-	message_put(&out, PAY_VID, bytes_of(buffer, UINT16_MAX - 4));
+	message_put(&out, PAY_VID, bytes_of(body, UINT16_MAX - 4));
 	CU_ASSERT_EQUAL(message_finish(&out), 0);
 	message_begin(&out, buffer, sizeof(buffer), &header);
-	message_put(&out, PAY_VID, bytes_of(buffer, UINT16_MAX - 3));
+	message_put(&out, PAY_VID, bytes_of(body, UINT16_MAX - 3));
 	CU_ASSERT_EQUAL(message_finish(&out), FAULT_FULL);
 }
 

@@ -298,10 +298,7 @@ static void repeats_flush(struct log *log, uint64_t now)
 	log->next_until = next;
 }
 
-/*
- * A free entry, or else the one that ends first: many peers at once, forged ones perhaps, make it
- * lose patience early but never make the table grow or a line disappear uncounted.
- */
+/* A free entry, or else the one that ends first; its count is printed, so that no line disappears uncounted. */
 static size_t repeat_slot(struct log *log)
 {
 	size_t oldest = 0;
@@ -315,41 +312,66 @@ static size_t repeat_slot(struct log *log)
 }
 
 /* Under a hash that a peer cannot aim: 64 bits stand for code and peer. */
-static uint64_t repeat_key(const struct line *line)
+static uint64_t repeat_key(const struct line *line, const char *who)
 {
-	const char *who = *line->fields.peer ? line->fields.peer : line->fields.connection;
 	char both[CODE_MAX + sizeof(line->fields.peer) + 2];
 	int len = snprintf(both, sizeof(both), "%s %s", line->code, who);
 
 	return map_hash(both, (size_t)len);
 }
 
-/* Counts the line and returns true when one with its code and peer was printed a short while ago. */
+/* Under the lock. False: there is no such entry; `is_full` tells whether there is room for one. */
+static bool repeat_count(struct log *log, uint64_t key, bool *is_full)
+{
+	*is_full = true;
+	for (size_t i = 0; i < REPEATS_MAX; i++) {
+		if (log->repeats[i].until == 0) {
+			*is_full = false;
+		} else if (log->keys[i] == key) {
+			log->repeats[i].count++;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Under the lock: an entry for a line that is printed; `is_shared`: for all peers of its code. */
+static void repeat_begin(struct log *log, const struct line *line, uint64_t key, uint64_t now, bool is_shared)
+{
+	size_t slot = repeat_slot(log);
+	struct repeat *repeat = &log->repeats[slot];
+
+	*repeat = (struct repeat){ .until = now + LOG_REPEAT_SECONDS * 1000, .level = line->level };
+	memcpy(repeat->code, line->code, sizeof(repeat->code));
+	if (!is_shared && *line->fields.peer)
+		memcpy(repeat->fields.peer, line->fields.peer, sizeof(repeat->fields.peer));
+	else if (!is_shared)
+		memcpy(repeat->fields.connection, line->fields.connection, sizeof(repeat->fields.connection));
+	log->keys[slot] = key;
+	if (repeat->until < log->next_until)
+		log->next_until = repeat->until;
+}
+
+/*
+ * Counts the line and returns true when one with its code and peer was printed a short while ago. Ports and addresses
+ * can be forged, as many as one likes: where there is no room for a further peer, all further ones of a code share an entry.
+ */
 static bool line_repeats(struct log *log, const struct line *line)
 {
-	uint64_t key = repeat_key(line), now = monotonic_now();
-	bool repeats = false;
+	uint64_t key = repeat_key(line, *line->fields.peer ? line->fields.peer : line->fields.connection);
+	uint64_t now = monotonic_now();
+	bool is_full, is_shared;
 
 	pthread_mutex_lock(&log->lock);
 	repeats_flush(log, now);
-	for (size_t i = 0; i < REPEATS_MAX && !repeats; i++)
-		if (log->keys[i] == key && log->repeats[i].until) {
-			log->repeats[i].count++;
-			repeats = true;
-		}
-	if (!repeats) {
-		size_t slot = repeat_slot(log);
-		struct repeat *repeat = &log->repeats[slot];
-
-		*repeat = (struct repeat){ .until = now + LOG_REPEAT_SECONDS * 1000, .level = line->level };
-		memcpy(repeat->code, line->code, sizeof(repeat->code));
-		memcpy(repeat->fields.peer, line->fields.peer, sizeof(repeat->fields.peer));
-		if (!*line->fields.peer)
-			memcpy(repeat->fields.connection, line->fields.connection, sizeof(repeat->fields.connection));
-		log->keys[slot] = key;
-		if (repeat->until < log->next_until)
-			log->next_until = repeat->until;
+	bool repeats = repeat_count(log, key, &is_full);
+	is_shared = is_full && !repeats;
+	if (is_shared) {
+		key = repeat_key(line, "*");
+		repeats = repeat_count(log, key, &is_full);
 	}
+	if (!repeats)
+		repeat_begin(log, line, key, now, is_shared);
 	pthread_mutex_unlock(&log->lock);
 	return repeats;
 }

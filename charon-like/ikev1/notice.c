@@ -106,7 +106,7 @@ void v1_take_hint(struct ike_sa *sa, const struct packet *packet)
 	struct v1_notice notice;
 	const char *why;
 	size_t i = 0;
-	char name[NAME_TEXT_MAX];
+	char name[NAME_TEXT_MAX], hint[160];
 
 	if (header_read(&header, bytes_of(packet->data, packet->len)) < 0 ||
 	    message_parse(&in, bytes_of(packet->data + HEADER_SIZE, packet->len - HEADER_SIZE), header.next, 0, &why) < 0)
@@ -114,8 +114,9 @@ void v1_take_hint(struct ike_sa *sa, const struct packet *packet)
 	const struct payload_view *payload = message_next(&in, PAY_NOTIFY, &i);
 	if (!payload || v1_read_notice(&notice, payload) < 0)
 		return;
-	if (sa->state == SA_CONNECTING)
-		snprintf(sa->hint, sizeof(sa->hint), "%s", notify_name(name, notice.type));
+	snprintf(hint, sizeof(hint), "somebody, perhaps the peer, says %s in the clear%s", notify_name(name, notice.type),
+		 notice.type == NOTIFY_NO_PROPOSAL_CHOSEN ? ": compare the proposals of both ends, and whether it has a connection for us" : "");
+	sa_take_hint(sa, hint);
 	log_at(&sa->ctx, LEVEL_INFO, "unauthenticated-notify",
 	       "somebody, perhaps the peer, says %s in the clear; it is not acted on", notify_name(name, notice.type));
 }

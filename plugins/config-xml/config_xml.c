@@ -353,14 +353,14 @@ static void on_doctype(void *user, const xmlChar *name, const xmlChar *external,
 static void on_error(void *user, error_argument error)
 {
 	struct document *d = ((xmlParserCtxtPtr)user)->_private;
-	const char *text = error->message ? error->message : "not well-formed";
+	const char *text = error->message ? error->message : "";
 
 	if (d->is_given_up || error->level < XML_ERR_ERROR)
 		return;
 	d->is_given_up = true;
 	if (error->code == XML_ERR_NO_MEMORY)
 		note(d, FAULT_MEMORY);
-	xml_complain(d->load, d->place->path, error->line > 0 ? (unsigned)error->line : 1, NULL, "%.*s",
+	xml_complain(d->load, d->place->path, error->line > 0 ? (unsigned)error->line : 1, NULL, "this is not well-formed XML: %.*s",
 		     (int)strcspn(text, "\n"), text);
 }
 

@@ -85,7 +85,7 @@ static const char *first_difference(const struct selector *a, const struct selec
 	if (a->range.family != b->range.family)
 		return "the address family";
 	if (memcmp(a->range.first, b->range.first, sizeof(a->range.first)) != 0)
-		return "the addresses";
+		return "the address";
 	if (memcmp(a->range.last, b->range.last, sizeof(a->range.last)) != 0)
 		return "the prefix length or end of the range";
 	if (a->protocol != b->protocol)

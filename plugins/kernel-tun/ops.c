@@ -204,14 +204,28 @@ static int tun_sa_usage(void *state, uint32_t spi, bool inbound, const struct ad
 	return fault;
 }
 
+/* Under the lock. */
+static void remove_policy(struct tun *t, uint32_t child)
+{
+	const struct policy *policy = tables_policy(&t->tables, child);
+
+	routes_remove(&t->routes, &policy->local_ts, &policy->remote_ts, policy->transport);
+	(void)!tables_remove_policy(&t->tables, child);
+}
+
 static int tun_sa_delete(void *state, uint32_t spi, bool inbound, const struct address *remote)
 {
 	struct tun *t = state;
 
 	lock(t);
 	struct esp_sa *sa = tables_find_sa(&t->tables, spi, inbound, remote);
-	if (sa)
+	if (sa) {
+		uint32_t child = sa->child->id;
+
 		tables_remove_sa(&t->tables, sa);
+		if (tables_policy_is_over(&t->tables, child))
+			remove_policy(t, child);
+	}
 	unlock(t);
 	if (!sa)
 		log_debug(t->host.log, "there is no SA %08x to delete", spi);
@@ -247,15 +261,13 @@ static int tun_policy_delete(void *state, uint32_t child)
 	struct tun *t = state;
 
 	lock(t);
-	const struct policy *policy = tables_policy(&t->tables, child);
-	if (policy) {
-		routes_remove(&t->routes, &policy->local_ts, &policy->remote_ts, policy->transport);
-		(void)!tables_remove_policy(&t->tables, child);
-	}
+	bool exists = tables_policy(&t->tables, child) != NULL;
+	if (exists && tables_end_policy(&t->tables, child))
+		remove_policy(t, child);
 	unlock(t);
-	if (!policy)
+	if (!exists)
 		log_debug(t->host.log, "there is no policy of child %u to delete", child);
-	return policy ? 0 : FAULT_NOT_FOUND;
+	return exists ? 0 : FAULT_NOT_FOUND;
 }
 
 static void tun_receive(void *state, const struct esp_batch *batches, size_t count)

@@ -237,8 +237,27 @@ int tables_set_policy(struct tables *t, const struct ipsec_policy *from)
 	if (child->policy)
 		policies_remove(&t->policies, &t->epoch, child->policy);
 	child->policy = policy;
+	child->policy_ends = false;
 	epoch_reclaim(&t->epoch);
 	return 0;
+}
+
+bool tables_end_policy(struct tables *t, uint32_t id)
+{
+	struct esp_child *child;
+
+	HASH_FIND(hh, t->children, &id, sizeof(id), child);
+	if (child)
+		child->policy_ends = true;
+	return !child || !atomic_load(&child->out);
+}
+
+bool tables_policy_is_over(const struct tables *t, uint32_t id)
+{
+	struct esp_child *child;
+
+	HASH_FIND(hh, t->children, &id, sizeof(id), child);
+	return child && child->policy && child->policy_ends && !atomic_load(&child->out);
 }
 
 int tables_remove_policy(struct tables *t, uint32_t id)

@@ -16,6 +16,7 @@ struct esp_child {
 	_Atomic uint64_t acquired_at;      /* when the host was told last; the sending thread's      */
 	size_t inbound;                    /* how many inbound SAs; writers                          */
 	struct policy *policy;             /* writers                                                */
+	bool policy_ends;                  /* with the last outbound SA; writers                     */
 };
 
 struct tables {
@@ -43,6 +44,10 @@ int tables_move_sa(struct tables *t, struct esp_sa *sa, struct endpoint *endpoin
 void tables_remove_sa(struct tables *t, struct esp_sa *sa);
 /* Replaces the child's policy, if it has one. FAULT_MEMORY: the old one stays. */
 int tables_set_policy(struct tables *t, const struct ipsec_policy *policy) MUST_CHECK;
+/* The child's policy goes with its last outbound SA. True: it has none, so the policy may go now. */
+bool tables_end_policy(struct tables *t, uint32_t child);
+/* It was to go with the last outbound SA, and that has gone. */
+bool tables_policy_is_over(const struct tables *t, uint32_t child);
 /* FAULT_NOT_FOUND. */
 int tables_remove_policy(struct tables *t, uint32_t child) MUST_CHECK;
 const struct policy *tables_policy(struct tables *t, uint32_t child);

@@ -159,6 +159,28 @@ static void same_spi(void)
 	tables_free(&tables);
 }
 
+static void policy_outlives_sa(void)
+{
+	struct ipsec_sa old = make_sa(SUITE_AEAD, false, 0), new = old;
+
+	open_tables();
+	old.child = new.child = 1;
+	new.spi = old.spi + 1;
+	CU_ASSERT_EQUAL(install(&old) + install(&new) + set_policy(1, "10.1.0.0/16", "10.2.0.0/16"), 0);
+	/* The old SA's owner goes, and does not know of the new one. */
+	tables_remove_sa(&tables, tables_find_sa(&tables, old.spi, false, &old.remote));
+	CU_ASSERT_FALSE(tables_end_policy(&tables, 1));
+	CU_ASSERT_FALSE(tables_policy_is_over(&tables, 1));
+	CU_ASSERT_EQUAL(find(false, 1, 80), 1);
+	tables_remove_sa(&tables, tables_find_sa(&tables, new.spi, false, &new.remote));
+	CU_ASSERT_TRUE(tables_policy_is_over(&tables, 1));
+	/* Wanted again meanwhile: it stays. */
+	CU_ASSERT_EQUAL(set_policy(1, "10.1.0.0/16", "10.2.0.0/16"), 0);
+	CU_ASSERT_FALSE(tables_policy_is_over(&tables, 1));
+	CU_ASSERT_TRUE(tables_end_policy(&tables, 1));
+	tables_free(&tables);
+}
+
 static void many(void)
 {
 	struct ipsec_sa sa = make_sa(SUITE_AEAD, true, 0);
@@ -295,6 +317,7 @@ static const struct unit_case cases[] = {
 	{ "of equal policies the newest one that has an SA serves", newest_with_sa },
 	{ "the newest outbound SA of a child sends, then the one before it", rekeyed },
 	{ "two peers may choose the same SPI, and one may move", same_spi },
+	{ "a policy that ends stays while an outbound SA of its child is there", policy_outlives_sa },
 	{ "twenty thousand children are found with one probe each", many },
 	{ "readers see SAs and policies whole while writers change them", stress },
 	{ "what a reader may still see is not freed", retired_stays },

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* exchange_say.c - what the engine and the steps tell people about an exchange: why a message was refused, why there is no answer. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "events.h"
+#include "exchange_points.h"
+#include "shard.h"
+
+void exchange_describe(const struct log_context *ctx, struct log_fields *fields)
+{
+	const struct exchange *ex = CONTAINER(ctx, struct exchange, ctx);
+
+	ex->sa->ctx.describe(&ex->sa->ctx, fields);
+	if (ex->message_id)
+		snprintf(fields->exchange, sizeof(fields->exchange), "%s %08" PRIx32, ex->mode->name, ex->message_id);
+	else
+		snprintf(fields->exchange, sizeof(fields->exchange), "%s", ex->mode->name);
+}
+
+const char *exchange_child(const struct exchange *ex)
+{
+	return ex->mode->child ? ex->mode->child(ex) : NULL;
+}
+
+static void say(struct exchange *ex, enum log_level level, const char *code, bool final, const char *format, va_list args)
+{
+	char text[EVENT_TEXT_MAX];
+
+	vsnprintf(text, sizeof(text), format, args);
+	if (ex->is_trial) {
+		log_at(&ex->ctx, LEVEL_DEBUG, code, "%s", text);
+		return;
+	}
+	log_at(&ex->ctx, level, code, "%s", text);
+	sa_publish_failure(ex->sa, exchange_child(ex), code, text, final);
+}
+
+enum verdict ex_drop(struct exchange *ex, const char *code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(ex, LEVEL_INFO, code, false, format, args);
+	va_end(args);
+	return STEP_DROP;
+}
+
+enum verdict ex_abort(struct exchange *ex, uint16_t notify, const char *code, const char *format, ...)
+{
+	va_list args;
+
+	ex->notify = notify;
+	ex->is_trial = false;
+	va_start(args, format);
+	say(ex, ex->is_doubtful ? LEVEL_INFO : LEVEL_WARN, code, !ex->is_doubtful, format, args);
+	va_end(args);
+	return STEP_ABORT;
+}
+
+enum verdict ex_fault(struct exchange *ex, const char *what, int fault)
+{
+	log_at(&ex->ctx, LEVEL_ERROR, "internal-fault", "%s: %s", what, fault_text(fault));
+	sa_publish_failure(ex->sa, exchange_child(ex), "internal-fault", what, true);
+	/* Out of memory passes: the message may come again. */
+	return fault == FAULT_MEMORY ? STEP_DROP : STEP_ABORT;
+}
+
+/* ---- silence ---- */
+
+/* What people should look at when the last message stays without answer. */
+static const char *why_silent(const struct exchange *ex)
+{
+	const struct step *sent = &ex->mode->steps[ex->row ? ex->row - 1 : 0];
+
+	return sent->silence ? sent->silence : "check that the peer runs and that the network carries UDP 500 and 4500 both ways";
+}
+
+void say_no_answer(struct exchange *ex)
+{
+	char peer[ADDRESS_TEXT_MAX], refused[48] = "";
+	const char *hint = ex->sa->hint, *separator = *hint ? "; " : "";
+	uint64_t seconds = (loop_now(ex->sa->shard->loop) - ex->began) / 1000;
+
+	if (ex->drops)
+		snprintf(refused, sizeof(refused), ", %u messages were refused", ex->drops);
+	if (ex->sent && ex->row)
+		ex_abort(ex, 0, "no-answer", "no answer to message %zu from %s: sent %u times in %" PRIu64 " s%s%s%s; %s", ex->row,
+			 address_text(peer, &ex->sa->remote), ex->tries, seconds, refused, separator, hint, why_silent(ex));
+	else
+		ex_abort(ex, 0, "no-answer", "the peer did not go on within %" PRIu64 " s%s%s%s", seconds, refused, separator, hint);
+}
+
+void say_trying(struct exchange *ex)
+{
+	char text[EVENT_TEXT_MAX];
+
+	log_debug(&ex->ctx, "sending message %zu again, try %u", ex->row, ex->tries);
+	snprintf(text, sizeof(text), "no answer to message %zu yet, sending it again%s%s", ex->row, ex->tries > TRIES_UNREMARKABLE ? ": " : "",
+		 ex->tries > TRIES_UNREMARKABLE ? why_silent(ex) : "");
+	sa_publish(ex->sa, EVENT_TRYING, NULL, text);
+}
