@@ -2,8 +2,8 @@
 # configure.sh - writes the configurations of both daemons and of the load generator: the same words, quiet logs, and all
 # else as the daemons have it by default. Sourced by run, after tests/lab.
 #
-# "many": connections on the right, each for one peer 10.9.A.B with 10.8.A.B behind it, and with an identity of its own, since
-# the generator is many peers in one. "pair": one connection, between both hosts.
+# "each": a connection on the right for each peer 10.9.A.B, which has 10.8.A.B behind it. "range": one connection for all of them,
+# and the peers themselves are what is protected. "pair": one connection, between both hosts.
 
 esp=aes128gcm16
 
@@ -62,14 +62,10 @@ strongswan_connection() # NAME LOCAL-ADDRESS LOCAL-ID REMOTE-ADDRESS REMOTE-ID L
 }
 
 # Debian's plugins for these algorithms in Debian's order, and ESP in userspace. At level 0 charon logs what keyferryd logs by
-# default: SAs that come and go. Tuned is what strongSwan's manual advises for many SAs, and no route for each of them.
-strongswan_configure_quiet() # HOST [tuned]
+# default: SAs that come and go.
+strongswan_configure_quiet() # HOST
 {
 	strongswan_configure "$1"
-	extra=
-	[ -z "${2:-}" ] || extra='ikesa_table_size = 4096
-		ikesa_table_segments = 16
-		install_routes = no'
 	cat >"$lab/$1.strongswan.conf" <<-X
 	charon {
 		load_modular = no
@@ -80,27 +76,34 @@ strongswan_configure_quiet() # HOST [tuned]
 				default = 0
 			}
 		}
-		$extra
+		${BENCH_CHARON:-}
 	}
 	X
 }
 
-keyferry_many() # HOST COUNT IKE
+# Both for the right host.
+keyferry_many() # each|range COUNT IKE
 {
-	keyferry_connection p@n 192.0.2.2 gateway@n @p @p 10.2.0.0/24 @h "$3" | each_peer "$2" |
-		keyferry_configure "$1" "kernel=\"tun\" ${BENCH_DAEMON:-}"
+	case $1 in
+	each) keyferry_connection p@n 192.0.2.2 192.0.2.2 @p @p 10.2.0.0/24 @h "$3" | each_peer "$2" ;;
+	range) keyferry_connection all 192.0.2.2 192.0.2.2 10.9.0.0/16 %any 10.2.0.0/24 dynamic "$3" ;;
+	esac | keyferry_configure right "kernel=\"tun\" ${BENCH_DAEMON:-}"
 }
 
-strongswan_many() # HOST COUNT IKE [tuned]
+strongswan_many() # each|range COUNT IKE
 {
-	strongswan_connection p@n 192.0.2.2 gateway@n @p @p 10.2.0.0/24 @h "$3" | each_peer "$2" |
-		strongswan_configure_quiet "$1" "${4:-}"
+	case $1 in
+	each) strongswan_connection p@n 192.0.2.2 192.0.2.2 @p @p 10.2.0.0/24 @h "$3" | each_peer "$2" ;;
+	range) strongswan_connection all 192.0.2.2 192.0.2.2 10.9.0.0/16 %any 10.2.0.0/24 dynamic "$3" ;;
+	esac | strongswan_configure_quiet right
 }
 
-generator_many() # HOST COUNT IKE
+# For the left one.
+generator_many() # each|range COUNT IKE
 {
-	keyferry_connection p@n @p @p 192.0.2.2 gateway@n @h 10.2.0.0/24 "$3" | each_peer "$2" |
-		keyferry_configure "$1" 'log-level="warn" shards="1" skip-plugins="kernel-tun kernel-xfrm"'
+	case $1 in each) host=@h ;; range) host=dynamic ;; esac
+	keyferry_connection p@n @p @p 192.0.2.2 192.0.2.2 $host 10.2.0.0/24 "$3" | each_peer "$2" |
+		keyferry_configure left 'log-level="warn" shards="1" skip-plugins="kernel-tun kernel-xfrm"'
 }
 
 ends_of() # HOST

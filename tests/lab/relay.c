@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,17 +35,11 @@ struct end {
 
 struct relay {
 	struct end ends[2];
+	struct frame arrived;
+	int signals;                     /* readable when it is told to end */
 	unsigned loss, twice, delay;
 	unsigned long passed, lost, doubled, delayed;
 };
-
-static volatile sig_atomic_t is_ended;
-
-static void end_now(int signal)
-{
-	(void)signal;
-	is_ended = 1;
-}
 
 static int fail(const char *what, const char *about)
 {
@@ -54,7 +49,9 @@ static int fail(const char *what, const char *about)
 
 static int end_open(struct end *end, const char *device)
 {
-	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)if_nametoindex(device) };
+	struct sockaddr_ll at = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)if_nametoindex(device),
+	};
 	int on = 1;
 
 	end->device = device;
@@ -122,21 +119,25 @@ static void pass(struct relay *relay, struct end *to, const struct frame *frame)
 
 static void receive(struct relay *relay, unsigned from)
 {
-	static struct frame frame;
-	ssize_t got = recv(relay->ends[from].fd, frame.data, sizeof(frame.data), MSG_DONTWAIT | MSG_TRUNC);
+	struct frame *frame = &relay->arrived;
+	ssize_t got = recv(relay->ends[from].fd, frame->data, sizeof(frame->data), MSG_DONTWAIT | MSG_TRUNC);
 
-	if (got < (ssize_t)(sizeof(struct virtio_net_hdr) + ETH_HLEN) || got > (ssize_t)sizeof(frame.data))
+	if (got < (ssize_t)(sizeof(struct virtio_net_hdr) + ETH_HLEN) || got > (ssize_t)sizeof(frame->data))
 		return;
-	frame.len = (size_t)got;
-	pass(relay, &relay->ends[!from], &frame);
+	frame->len = (size_t)got;
+	pass(relay, &relay->ends[!from], frame);
 }
 
 static void run(struct relay *relay)
 {
-	struct pollfd waiting[] = { { .fd = relay->ends[0].fd, .events = POLLIN }, { .fd = relay->ends[1].fd, .events = POLLIN } };
+	struct pollfd waiting[] = {
+		{ .fd = relay->ends[0].fd, .events = POLLIN },
+		{ .fd = relay->ends[1].fd, .events = POLLIN },
+		{ .fd = relay->signals, .events = POLLIN },
+	};
 
-	while (!is_ended) {
-		int ready = poll(waiting, 2, DELAY_MS);
+	while (!waiting[2].revents) {
+		int ready = poll(waiting, 3, DELAY_MS);
 
 		for (unsigned i = 0; i < 2; i++) {
 			if (ready > 0 && waiting[i].revents)
@@ -147,20 +148,31 @@ static void run(struct relay *relay)
 	}
 }
 
+static int relay_open(struct relay *relay, char **arguments)
+{
+	sigset_t told;
+
+	sigemptyset(&told);
+	sigaddset(&told, SIGTERM);
+	sigprocmask(SIG_BLOCK, &told, NULL);
+	relay->signals = signalfd(-1, &told, SFD_CLOEXEC);
+	if (relay->signals < 0)
+		return fail("cannot wait for", "a signal");
+	relay->loss = (unsigned)atoi(arguments[3]);
+	relay->twice = (unsigned)atoi(arguments[4]);
+	relay->delay = (unsigned)atoi(arguments[5]);
+	return end_open(&relay->ends[0], arguments[1]) < 0 ? -1 : end_open(&relay->ends[1], arguments[2]);
+}
+
 int main(int argc, char **argv)
 {
-	static struct relay relay;
-	struct sigaction action = { .sa_handler = end_now };
+	struct relay relay = { .signals = -1 };
 
 	if (argc != 6) {
 		fprintf(stderr, "usage: relay DEVICE DEVICE LOSS DOUBLE DELAY\n");
 		return 2;
 	}
-	relay.loss = (unsigned)atoi(argv[3]);
-	relay.twice = (unsigned)atoi(argv[4]);
-	relay.delay = (unsigned)atoi(argv[5]);
-	sigaction(SIGTERM, &action, NULL);
-	if (end_open(&relay.ends[0], argv[1]) < 0 || end_open(&relay.ends[1], argv[2]) < 0)
+	if (relay_open(&relay, argv) < 0)
 		return 1;
 	run(&relay);
 	printf("passed %lu, lost %lu, doubled %lu, delayed %lu\n", relay.passed, relay.lost, relay.doubled, relay.delayed);

@@ -52,7 +52,7 @@ static uint64_t seed(void)
 static void lossy(void)
 {
 	struct weather weather = { .state = seed() };
-	/* A message and its answer both arrive in 64 of 100 cases: with the six sendings of the default two tunnels of 200 would fail. */
+	/* A message and its answer both arrive in 64 of 100 cases. So many sendings that it is never chance when a tunnel fails. */
 	struct pair *pair = tamper_new_with("aes128-sha256-curve25519", "retransmit-tries=\"20\" half-open-seconds=\"600s\"");
 	unsigned up = 0;
 
