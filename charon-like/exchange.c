@@ -186,10 +186,13 @@ static enum verdict uncover(struct exchange *ex, const struct packet *packet, co
 {
 	uint8_t next_iv[16];
 
+	*block = 0;
+	if (!(header->flags & FLAG_ENCRYPTED) && packet->len > CLEAR_MAX)
+		return ex_drop(ex, "malformed", "message %zu is %zu octets, none in the clear has more than %d", ex->row + 1, packet->len,
+			       CLEAR_MAX);
 	*out = arena_alloc(&ex->arena, packet->len);
 	if (!*out)
 		return ex_fault(ex, "no room for a message", FAULT_MEMORY);
-	*block = 0;
 	if (!(header->flags & FLAG_ENCRYPTED)) {
 		memcpy(*out, packet->data, packet->len);
 		return STEP_OK;
@@ -255,6 +258,9 @@ static void take_origin(struct exchange *ex, const struct packet *packet)
 {
 	struct ike_sa *sa = ex->sa;
 
+	/* Without a NAT in front of it a peer stays where it was: whoever relays its message must not draw our answers to himself. */
+	if (sa->state == SA_ESTABLISHED && !sa->remote_nat && !address_same_host(&sa->remote, &packet->remote))
+		return;
 	sa->local = packet->local;
 	sa->remote = packet->remote;
 	sa->is_float = packet->nat_port;
@@ -436,7 +442,8 @@ static bool answer_again(struct exchange *ex, const struct packet *packet)
 	if (ex->has_received && ex->received == hash) {
 		if (ex->sent && ex->answers++ < ANSWERS_MAX) {
 			send_again(ex);
-			if (!may_retransmit(ex))
+			/* Before message 3 the sender has not shown that it gets our answers, and is not waited for any longer. */
+			if (!may_retransmit(ex) && ex->row > ROWS_OF_FORGERS)
 				set_timer(ex);
 		}
 		return true;

@@ -94,6 +94,9 @@ enum {
 	ANSWERS_MAX = 10,                   /* how often one of our messages is repeated because its request was */
 	POINTS_MAX = 16,                    /* that an exchange goes on from at once, beside the present one; each costs us a DH result at most */
 	ROWS_MAX = 8,
+	ROWS_OF_FORGERS = 2,                /* messages that somebody can send who does not get our answers */
+	/* Of a message in the clear: as many as there may be points to go on from fit into half of an arena. */
+	CLEAR_MAX = ARENA_MAX / (2 * (POINTS_MAX + 1)),
 	TRIES_UNREMARKABLE = 3,             /* sendings without answer that a lossy network explains */
 	RETRANSMIT_MAX_MS = 30000,          /* the interval grows up to this: after an outage the peer is found again soon */
 };

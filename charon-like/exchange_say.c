@@ -62,8 +62,8 @@ enum verdict ex_abort(struct exchange *ex, uint16_t notify, const char *code, co
 enum verdict ex_fault(struct exchange *ex, const char *what, int fault)
 {
 	log_at(&ex->ctx, LEVEL_ERROR, "internal-fault", "%s: %s", what, fault_text(fault));
-	sa_publish_failure(ex->sa, exchange_child(ex), "internal-fault", what, true);
 	/* Out of memory passes: the message may come again. */
+	sa_publish_failure(ex->sa, exchange_child(ex), "internal-fault", what, fault != FAULT_MEMORY);
 	return fault == FAULT_MEMORY ? STEP_DROP : STEP_ABORT;
 }
 

@@ -146,7 +146,7 @@ static void forget_run(struct job *job)
 	struct ike_sa *sa = sa_find(&forget->shard->sas, forget->cookies);
 
 	if (sa) {
-		log_info(&sa->ctx, "the peer began anew (INITIAL-CONTACT): this SA and its children are forgotten");
+		log_info(&sa->ctx, "the peer has a newer SA (INITIAL-CONTACT, or too many): this one and its children are forgotten");
 		sa_free(sa);
 	}
 	free(forget);
@@ -161,29 +161,64 @@ static bool speaks_for(const struct ike_sa *sa, const struct peer *peer)
 	return sa->connection->remote_id.type || strncmp(peer->connection, sa->connection->name, sizeof(peer->connection) - 1) == 0;
 }
 
-void peers_forget_others(struct engine *engine, const struct ike_sa *sa)
+static void post_forget(struct engine *engine, const struct peer *peer)
 {
-	struct peers *peers = engine->peers;
+	struct forget *forget = calloc(1, sizeof(*forget));
+
+	if (!forget)
+		return;
+	forget->job.run = forget_run;
+	forget->shard = engine->shards[peer->shard];
+	memcpy(forget->cookies, peer->cookies, sizeof(forget->cookies));
+	loop_post(forget->shard->loop, &forget->job);
+}
+
+static struct peer *find_ring(const struct peers *peers, const struct ike_sa *sa)
+{
 	uint8_t buffer[IDS_MAX];
 	struct bytes key = ids_key(buffer, &sa->local_id, &sa->remote_id);
 	struct peer *head;
 
-	pthread_mutex_lock(&peers->lock);
 	HASH_FIND(hh_id, peers->by_id, key.at, key.len, head);
-	for (struct peer *peer = head; peer;) {
-		if (memcmp(peer->cookies, sa->cookie, sizeof(peer->cookies)) != 0 && speaks_for(sa, peer)) {
-			struct forget *forget = calloc(1, sizeof(*forget));
-			if (!forget)
-				break;
-			forget->job.run = forget_run;
-			forget->shard = engine->shards[peer->shard];
-			memcpy(forget->cookies, peer->cookies, sizeof(forget->cookies));
-			loop_post(forget->shard->loop, &forget->job);
-		}
-		peer = CONTAINER(peer->same_id.next, struct peer, same_id);
-		if (peer == head)
-			break;
+	return head;
+}
+
+static struct peer *next_of_ring(const struct peer *peer, const struct peer *head)
+{
+	struct peer *next = CONTAINER(peer->same_id.next, struct peer, same_id);
+
+	return next == head ? NULL : next;
+}
+
+void peers_forget_others(struct engine *engine, const struct ike_sa *sa)
+{
+	struct peers *peers = engine->peers;
+
+	pthread_mutex_lock(&peers->lock);
+	struct peer *head = find_ring(peers, sa);
+	for (struct peer *peer = head; peer; peer = next_of_ring(peer, head))
+		if (memcmp(peer->cookies, sa->cookie, sizeof(peer->cookies)) != 0 && speaks_for(sa, peer))
+			post_forget(engine, peer);
+	pthread_mutex_unlock(&peers->lock);
+}
+
+void peers_forget_oldest(struct engine *engine, const struct ike_sa *sa)
+{
+	struct peers *peers = engine->peers;
+	const struct peer *oldest = NULL;
+	size_t count = 0;
+
+	pthread_mutex_lock(&peers->lock);
+	/* The ring is in the order of coming. */
+	struct peer *head = find_ring(peers, sa);
+	for (struct peer *peer = head; peer; peer = next_of_ring(peer, head)) {
+		if (!speaks_for(sa, peer))
+			continue;
+		oldest = oldest ? oldest : peer;
+		count++;
 	}
+	if (count > SAS_PER_PEER_MAX)
+		post_forget(engine, oldest);
 	pthread_mutex_unlock(&peers->lock);
 }
 

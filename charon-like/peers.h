@@ -24,6 +24,8 @@ bool peers_knows(struct peers *peers, const struct identity *local_id, const str
  * only those of its connection where that does not say who the peer must be.
  */
 void peers_forget_others(struct engine *engine, const struct ike_sa *sa);
+/* More than SAS_PER_PEER_MAX of the same two identities and proof: the oldest is freed without telling it. */
+void peers_forget_oldest(struct engine *engine, const struct ike_sa *sa);
 /* Shard that has an SA of the connection, or -1. */
 int peers_shard_of(struct peers *peers, const char *connection);
 

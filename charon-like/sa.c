@@ -65,8 +65,7 @@ struct ike_sa *sa_new(struct shard *shard, enum role role, const uint8_t cookie[
 	list_init(&sa->wanted);
 	list_append(&shard->sas.all, &sa->in_shard);
 	list_init(&sa->in_connecting);
-	if (role == INITIATOR)
-		list_append(&shard->sas.connecting, &sa->in_connecting);
+	list_append(role == INITIATOR ? &shard->sas.connecting : &shard->sas.half_open, &sa->in_connecting);
 	shard->sas.count++;
 	sa->half_open = role == RESPONDER;
 	if (sa->half_open)
@@ -78,7 +77,8 @@ void sa_set_key(struct ike_sa *sa)
 {
 	struct sa_table *table = &sa->shard->sas;
 
-	HASH_DELETE(hh, table->by_key, sa);
+	if (sa->hh.tbl)
+		HASH_DELETE(hh, table->by_key, sa);
 	memcpy(sa->key, sa->cookie, sizeof(sa->key));
 	if (!table_add(sa))
 		log_error(&sa->ctx, "no memory: messages of this SA will not be found");
@@ -120,7 +120,8 @@ static void really_free(struct ike_sa *sa)
 	struct shard *shard = sa->shard;
 
 	drop_contents(sa);
-	HASH_DELETE(hh, shard->sas.by_key, sa);
+	if (sa->hh.tbl)
+		HASH_DELETE(hh, shard->sas.by_key, sa);
 	sa_leave_connection(sa);
 	list_remove(&sa->in_shard);
 	list_remove(&sa->in_connecting);
@@ -195,7 +196,12 @@ void sa_established(struct ike_sa *sa)
 	sa_publish(sa, EVENT_IKE_UP, NULL, chosen);
 	if (sa->peer_initial_contact)
 		peers_forget_others(sa->shard->engine, sa);
-	sa_run_agenda(sa);
+	peers_forget_oldest(sa->shard->engine, sa);
+	/* A reload came while it was on its way. */
+	if (shard_rebind(sa, sa->shard->settings))
+		sa_run_agenda(sa);
+	else
+		sa_delete(sa, "its connection was removed or changed meanwhile");
 }
 
 static bool is_under_way(const struct ike_sa *sa, const char *child)
@@ -212,7 +218,7 @@ static bool is_under_way(const struct ike_sa *sa, const char *child)
 	return false;
 }
 
-static const struct child_settings *find_child(const struct connection_settings *c, const char *name)
+const struct child_settings *sa_child_settings(const struct connection_settings *c, const char *name)
 {
 	for (size_t i = 0; i < c->child_count; i++)
 		if (strcmp(c->children[i].name, name) == 0)
@@ -222,7 +228,7 @@ static const struct child_settings *find_child(const struct connection_settings 
 
 int sa_want(struct ike_sa *sa, const char *name)
 {
-	const struct child_settings *child = find_child(sa->connection, name);
+	const struct child_settings *child = sa_child_settings(sa->connection, name);
 
 	if (!child)
 		return FAULT_NOT_FOUND;

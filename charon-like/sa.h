@@ -14,6 +14,8 @@ enum sa_state { SA_CONNECTING, SA_ESTABLISHED, SA_GONE };
 
 enum {
 	/* Of exchanges that are over, against replay: a day of one message every six seconds. Then the oldest is forgotten. */
+	CHILDREN_PER_SA_MAX = 128,   /* each of 64 children twice, while it is changed for a new one  */
+	SAS_PER_PEER_MAX = 8,        /* of the same two identities: one, others while it is changed, and a peer that forgets to delete */
 	MESSAGE_IDS_KEPT = 16384,
 	ECHO_SECONDS = 180,          /* how long our last message of a finished exchange can be sent again; charon's last retransmission comes after 165 s */
 };
@@ -36,7 +38,7 @@ struct ike_sa {
 	struct shard *shard;
 	UT_hash_handle hh;                       /* by `key`                                           */
 	struct list in_shard;
-	struct list in_connecting;               /* while we, as initiator, are at phase 1             */
+	struct list in_connecting;               /* or in half_open: while phase 1 is on its way       */
 	uint8_t key[2][COOKIE_SIZE];             /* as `cookie`, but an initiator's SA has the second only once established */
 	uint8_t cookie[2][COOKIE_SIZE];          /* the responder's is zero until we know it           */
 	unsigned held;                           /* sa_hold(): somebody on the stack still uses it     */
@@ -100,7 +102,7 @@ struct sa_group {
 struct sa_table {
 	struct ike_sa *by_key;
 	struct sa_group *by_connection;
-	struct list all, connecting;
+	struct list all, connecting, half_open;
 	size_t count;
 	uint32_t last_number;
 };
@@ -126,6 +128,8 @@ void sa_delete(struct ike_sa *sa, const char *reason);
 void sa_established(struct ike_sa *sa);
 /* Starts Quick Modes for what is wanted; each in an exchange of its own. */
 void sa_run_agenda(struct ike_sa *sa);
+/* NULL: the connection has no such child. */
+const struct child_settings *sa_child_settings(const struct connection_settings *c, const char *name);
 /* By the name in its connection. Does nothing when it is wanted or negotiated already. FAULT_NOT_FOUND, FAULT_MEMORY. */
 int sa_want(struct ike_sa *sa, const char *child) MUST_CHECK;
 bool sa_message_id_seen(const struct ike_sa *sa, uint32_t message_id);

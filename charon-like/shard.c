@@ -37,6 +37,7 @@ struct shard *shard_new(struct engine *engine, unsigned index, struct loop *loop
 	shard->settings = settings_ref(settings);
 	list_init(&shard->sas.all);
 	list_init(&shard->sas.connecting);
+	list_init(&shard->sas.half_open);
 	return shard;
 }
 
@@ -110,6 +111,30 @@ static bool is_known_mode(struct shard *shard, const struct packet *packet, cons
 	return false;
 }
 
+/*
+ * Too many are half open: the oldest that has not shown that it gets our answers makes room. An honest peer needs one round trip for
+ * that, a flood of forged messages keeps each place only as long as it pays for it.
+ */
+static bool make_room(struct shard *shard)
+{
+	struct engine *engine = shard->engine;
+
+	if (atomic_load_explicit(&engine->half_open, memory_order_relaxed) < engine->daemon.half_open_max)
+		return true;
+	log_at(engine->log, LEVEL_WARN, "half-open-limit",
+	       "%u negotiations that nobody has authenticated are under way: the oldest are dropped (half-open-max)",
+	       engine->daemon.half_open_max);
+	LIST_EACH(it, &shard->sas.half_open) {
+		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_connecting);
+		struct list *first = list_first(&sa->exchanges);
+		if (sa->held || (first && CONTAINER(first, struct exchange, in_sa)->row > ROWS_OF_FORGERS))
+			continue;
+		sa_free(sa);
+		return true;
+	}
+	return false;
+}
+
 /* Message 1 of a peer: an SA and an exchange that last only if the first step is committed. */
 static void begin_sa(struct shard *shard, struct packet *packet, const struct ike_header *header)
 {
@@ -139,7 +164,7 @@ static void begin_sa(struct shard *shard, struct packet *packet, const struct ik
 			return;
 		}
 	} else {
-		sa = sa_new(shard, RESPONDER, (const uint8_t(*)[COOKIE_SIZE])cookie, shard->settings);
+		sa = make_room(shard) ? sa_new(shard, RESPONDER, (const uint8_t(*)[COOKIE_SIZE])cookie, shard->settings) : NULL;
 		if (!sa) {
 			packet_free(packet);
 			return;
@@ -289,23 +314,12 @@ static void packet_run(struct job *job)
 		shard_receive(packet->shard, packet);
 }
 
-static bool sheds_load(struct engine *engine, const struct ike_header *header)
-{
-	if (header_has_responder(header) ||
-	    atomic_load_explicit(&engine->half_open, memory_order_relaxed) < engine->daemon.half_open_max)
-		return false;
-	log_at(engine->log, LEVEL_WARN, "half-open-limit",
-	       "%u negotiations that nobody has authenticated are under way: new ones are ignored (half-open-max)",
-	       engine->daemon.half_open_max);
-	return true;
-}
-
 bool engine_dispatch(struct engine *engine, struct packet *packet)
 {
 	struct ike_header header;
 	char peer[ADDRESS_TEXT_MAX];
 
-	if (header_read(&header, bytes_of(packet->data, packet->len)) < 0 || sheds_load(engine, &header)) {
+	if (header_read(&header, bytes_of(packet->data, packet->len)) < 0) {
 		packet_free(packet);
 		return false;
 	}
@@ -366,33 +380,36 @@ void engine_hint(struct engine *engine, const struct address *remote, const char
 /* What did not change for a child that is up goes on under the new settings; what did is intents' business. */
 static void rebind_child(struct child *child, struct settings *settings, const struct connection_settings *c)
 {
-	for (size_t i = 0; i < c->child_count; i++) {
-		if (strcmp(c->children[i].name, child->config->name) != 0 || !child_settings_same(&c->children[i], child->config))
-			continue;
-		child->config = &c->children[i];
-		settings_unref(child->settings);
-		child->settings = settings_ref(settings);
+	const struct child_settings *config = sa_child_settings(c, child->config->name);
+
+	if (!config || !child_settings_same(config, child->config))
 		return;
-	}
+	child->config = config;
+	settings_unref(child->settings);
+	child->settings = settings_ref(settings);
 }
 
-/* An established SA whose connection means the same as before moves over, so that children added or changed are known to it. */
-static void rebind(struct ike_sa *sa, struct settings *settings)
+bool shard_rebind(struct ike_sa *sa, struct settings *settings)
 {
 	const struct connection_settings *c = sa->connection ? settings_connection(settings, sa->connection->name) : NULL;
 
-	if (sa->state != SA_ESTABLISHED || !c || !connection_settings_same(sa->connection, c))
-		return;
+	if (sa->settings == settings)
+		return true;
+	if (sa->state != SA_ESTABLISHED || !c || !connection_settings_same(sa->connection, c) || sa_set_connection(sa, c) < 0)
+		return false;
 	LIST_EACH(it, &sa->children)
 		rebind_child(CONTAINER(it, struct child, in_sa), settings, c);
 	LIST_EACH(it, &sa->wanted) {
+		struct want *want = CONTAINER(it, struct want, in_sa);
+		want->child = sa_child_settings(c, want->child->name);
+		if (want->child)
+			continue;
 		list_remove(it);
-		free(CONTAINER(it, struct want, in_sa));
+		free(want);
 	}
-	if (sa_set_connection(sa, c) < 0)
-		return;
 	settings_unref(sa->settings);
 	sa->settings = settings_ref(settings);
+	return true;
 }
 
 void shard_set_settings(struct shard *shard, struct settings *settings)
@@ -401,6 +418,6 @@ void shard_set_settings(struct shard *shard, struct settings *settings)
 
 	shard->settings = settings_ref(settings);
 	LIST_EACH(it, &shard->sas.all)
-		rebind(CONTAINER(it, struct ike_sa, in_shard), settings);
+		(void)shard_rebind(CONTAINER(it, struct ike_sa, in_shard), settings);
 	settings_unref(old);
 }

@@ -90,7 +90,11 @@ int shard_up(struct shard *shard, const char *connection, const char *child) MUS
 /* Returns how many SAs (children with `child`) were deleted at the peer. */
 size_t shard_down(struct shard *shard, const char *connection, const char *child);
 void shard_delete_all(struct shard *shard, const char *reason);
-/* New SAs begin with these; takes its own reference. */
+/*
+ * An established SA whose connection means the same there goes on under other settings. False: it does not.
+ */
+bool shard_rebind(struct ike_sa *sa, struct settings *settings);
+/* New SAs begin with these, established ones go on under them where they can; takes its own reference. */
 void shard_set_settings(struct shard *shard, struct settings *settings);
 
 #endif

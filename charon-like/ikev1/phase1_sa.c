@@ -61,19 +61,17 @@ static bool try_connection(const struct connection_settings *c, void *arg)
 {
 	struct choice *choice = arg;
 	const struct auth_method *auth = find_auth(choice->ex, c);
-	char why[WHY_MAX];
 
 	if (!auth || strcmp(c->mode, choice->ex->mode->word) != 0)
 		return false;
-	choice->index = ike_choose(choice->offers, &c->proposals, &auth->v1_id, 1, why);
+	/* The text is costly, and one is enough: anybody can make us look through all connections. */
+	choice->index = ike_choose(choice->offers, &c->proposals, &auth->v1_id, 1, choice->nearest ? NULL : choice->why);
 	if (choice->index >= 0) {
 		choice->auth = auth;
 		return true;
 	}
-	if (!choice->nearest) {
+	if (!choice->nearest)
 		choice->nearest = c;
-		memcpy(choice->why, why, sizeof(why));
-	}
 	return false;
 }
 

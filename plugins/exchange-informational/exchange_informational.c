@@ -60,10 +60,9 @@ static enum verdict take_notices(struct exchange *ex, const struct message *in)
 
 static void delete_children(struct exchange *ex, const struct v1_notice *notice)
 {
-	struct reader r = reader_over(bytes_of(notice->spis, notice->spi_count * SPI_SIZE));
-
 	if (notice->spi_len != SPI_SIZE)
 		return;
+	struct reader r = reader_over(bytes_of(notice->spis, notice->spi_count * SPI_SIZE));
 	while (reader_left(&r)) {
 		uint32_t spi = read_u32(&r);
 		struct child *child = child_find(ex->sa, spi, false);

@@ -157,6 +157,15 @@ static int choose_transform(struct exchange *ex, const struct child_settings *co
 	return esp_choose(offers, &config->proposals, quick->mode, unused);
 }
 
+static size_t count_children(const struct ike_sa *sa)
+{
+	size_t count = 0;
+
+	for (const struct list *it = sa->children.next; it != &sa->children; it = it->next)
+		count++;
+	return count;
+}
+
 enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
 {
 	struct quick *quick = quick_of(ex);
@@ -166,6 +175,8 @@ enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
 
 	/* A refusal names the SA that the peer proposed: it may have started several Quick Modes at once. */
 	ex->notify_spi = offers->count ? offers->at[0].spi : 0;
+	if (count_children(ex->sa) >= CHILDREN_PER_SA_MAX)
+		return ex_abort(ex, NOTIFY_NO_PROPOSAL_CHOSEN, "too-many-children", "the peer has %d children already", CHILDREN_PER_SA_MAX);
 	for (size_t i = 0; i < c->child_count; i++) {
 		const struct child_settings *config = &c->children[i];
 		unsigned like = likeness(ex, config);
