@@ -38,8 +38,8 @@ static int check_names(const struct config_node *node, const struct log_context 
 		if (names[known])
 			continue;
 		const char *nearest = config_nearest(node->attributes[i].name, names);
-		config_complain(log, node, "kernel-tun knows no attribute %s%s%s", node->attributes[i].name,
-				nearest ? "; did you mean " : "", nearest ? nearest : "");
+		config_complain(log, node, "kernel-tun knows no attribute '%s'%s%s%s", node->attributes[i].name,
+				nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 		return FAULT_INPUT;
 	}
 	return 0;

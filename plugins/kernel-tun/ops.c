@@ -205,11 +205,18 @@ static int tun_sa_usage(void *state, uint32_t spi, bool inbound, const struct ad
 }
 
 /* Under the lock. */
+static struct route_scope scope_of(const struct policy *policy)
+{
+	return (struct route_scope){ policy->local_ts, policy->remote_ts, policy->transport, policy->by_source };
+}
+
 static void remove_policy(struct tun *t, uint32_t child)
 {
 	const struct policy *policy = tables_policy(&t->tables, child);
 
-	routes_remove(&t->routes, &policy->local_ts, &policy->remote_ts, policy->transport);
+	struct route_scope scope = scope_of(policy);
+
+	routes_remove(&t->routes, &scope);
 	(void)!tables_remove_policy(&t->tables, child);
 }
 
@@ -239,17 +246,17 @@ static int tun_policy_add(void *state, const struct ipsec_policy *policy)
 
 	lock(t);
 	const struct policy *before = tables_policy(&t->tables, policy->child);
-	bool replaces = before != NULL, transport = before && before->transport;
-	struct selector local = before ? before->local_ts : (struct selector){ 0 };
-	struct selector remote = before ? before->remote_ts : (struct selector){ 0 };
-	int fault = routes_add(&t->routes, policy, tables_mtu(&t->tables, policy->child));
+	bool replaces = before != NULL;
+	struct route_scope old = before ? scope_of(before) : (struct route_scope){ .transport = false };
+	struct route_scope scope = { policy->local_ts, policy->remote_ts, policy->transport, policy_is_by_source(policy) };
+	int fault = routes_add(&t->routes, &scope, tables_mtu(&t->tables, policy->child));
 	if (fault == 0) {
 		fault = tables_set_policy(&t->tables, policy);
 		if (fault) {
 			log_error(t->host.log, "no memory for a policy");
-			routes_remove(&t->routes, &policy->local_ts, &policy->remote_ts, policy->transport);
+			routes_remove(&t->routes, &scope);
 		} else if (replaces) {
-			routes_remove(&t->routes, &local, &remote, transport);
+			routes_remove(&t->routes, &old);
 		}
 	}
 	unlock(t);

@@ -83,6 +83,7 @@ struct policy *policy_new(const struct ipsec_policy *from, struct esp_child *chi
 	policy->remote_ts = from->remote_ts;
 	policy->transport = from->transport;
 	policy->want_acquire = from->want_acquire;
+	policy->by_source = policy_is_by_source(from);
 	policy->child = child;
 	policy->rank = (from->remote_ts.port != 0) + (from->local_ts.port != 0) +
 		       (from->remote_ts.protocol != 0 || from->local_ts.protocol != 0);
@@ -280,4 +281,12 @@ struct policy *policies_find(struct policies *p, struct flow_cache *cache, const
 	}
 	cache_put(cache, generation, in, policy);
 	return policy;
+}
+
+bool policy_is_by_source(const struct ipsec_policy *policy)
+{
+	const struct address_range *local = &policy->local_ts.range, *remote = &policy->remote_ts.range;
+
+	return !policy->transport && address_range_weight(remote) == 0 && local->family && address_range_prefix(local) > 0 &&
+	       policy->local.family && !address_range_has(local, &policy->local);
 }

@@ -25,6 +25,7 @@ struct policy {
 	struct selector local_ts, remote_ts;
 	unsigned rank;                 /* among equal prefixes: the larger goes first                */
 	bool transport, want_acquire;
+	bool by_source;                /* see policy_is_by_source()                                  */
 	struct esp_child *child;
 	size_t entry_count;
 	struct policy_entry entries[2];
@@ -42,6 +43,13 @@ struct shapes {
 	size_t count;
 	struct shape at[];
 };
+
+/*
+ * The remote side is everything and the local side is a network that the outer address is not in: then only packets from that network may be
+ * sent our way, or the gateway itself would be cut off. Where the outer address is in it, a packet whose source is not chosen yet
+ * would slip through such a rule in the clear.
+ */
+bool policy_is_by_source(const struct ipsec_policy *policy);
 
 struct policies {
 	struct policy_entry *_Atomic *buckets;

@@ -177,26 +177,26 @@ static bool wants_family(const struct routes *r, const struct address_range *loc
 	return r->rules.has_family[family == AF_INET6] && (local->family == 0 || local->family == family);
 }
 
-int routes_add(struct routes *r, const struct ipsec_policy *policy, unsigned fits)
+int routes_add(struct routes *r, const struct route_scope *scope, unsigned fits)
 {
 	struct prefix prefixes[PREFIXES_MAX];
-	size_t count = prefixes_of(prefixes, &policy->remote_ts.range);
-	unsigned mtu = policy->transport ? 0 : fits && fits < r->mtu ? fits : r->mtu;
-	int class = rules_ref(&r->rules, policy);
+	size_t count = prefixes_of(prefixes, &scope->remote.range);
+	unsigned mtu = scope->transport ? 0 : fits && fits < r->mtu ? fits : r->mtu;
+	int class = rules_ref(&r->rules, scope);
 
 	if (class < 0)
 		return class;
 	for (size_t i = 0; i < count; i++) {
 		struct route_key key = key_of(&prefixes[i], class);
 
-		if (!wants_family(r, &policy->local_ts.range, key.family))
+		if (!wants_family(r, &scope->local.range, key.family))
 			continue;
-		int fault = route_ref(r, &key, mtu, preferred_source(r, &policy->local_ts.range, key.family));
+		int fault = route_ref(r, &key, mtu, preferred_source(r, &scope->local.range, key.family));
 		if (fault == 0)
 			continue;
 		while (i-- > 0) {
 			key = key_of(&prefixes[i], class);
-			if (wants_family(r, &policy->local_ts.range, key.family))
+			if (wants_family(r, &scope->local.range, key.family))
 				route_unref(r, &key);
 		}
 		rules_unref(&r->rules, class);
@@ -205,18 +205,18 @@ int routes_add(struct routes *r, const struct ipsec_policy *policy, unsigned fit
 	return 0;
 }
 
-void routes_remove(struct routes *r, const struct selector *local, const struct selector *remote, bool transport)
+void routes_remove(struct routes *r, const struct route_scope *scope)
 {
 	struct prefix prefixes[PREFIXES_MAX];
-	size_t count = prefixes_of(prefixes, &remote->range);
-	int class = rules_find(&r->rules, local, remote, transport);
+	size_t count = prefixes_of(prefixes, &scope->remote.range);
+	int class = rules_find(&r->rules, scope);
 
 	if (class < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		struct route_key key = key_of(&prefixes[i], class);
 
-		if (wants_family(r, &local->range, key.family))
+		if (wants_family(r, &scope->local.range, key.family))
 			route_unref(r, &key);
 	}
 	rules_unref(&r->rules, class);

@@ -25,7 +25,7 @@ struct routes {
 int routes_start(struct routes *r) MUST_CHECK;
 void routes_stop(struct routes *r);
 /* `fits`: octets of an inner packet that fit through the SA, 0: not known yet. FAULT_SYSTEM, FAULT_FULL, FAULT_MEMORY: nothing was added. */
-int routes_add(struct routes *r, const struct ipsec_policy *policy, unsigned fits) MUST_CHECK;
-void routes_remove(struct routes *r, const struct selector *local, const struct selector *remote, bool transport);
+int routes_add(struct routes *r, const struct route_scope *scope, unsigned fits) MUST_CHECK;
+void routes_remove(struct routes *r, const struct route_scope *scope);
 
 #endif

@@ -7,7 +7,7 @@
 #include <linux/rtnetlink.h>
 
 /* Rules stand in this order from `priority` on. */
-enum { ORDER_ANY, ORDER_SKIP, ORDER_CLASS, ORDER_END };
+enum { ORDER_ANY, ORDER_SKIP, ORDER_NEAR, ORDER_CLASS, ORDER_END };
 
 enum { LEFTOVERS_MAX = 1024 };     /* of an earlier run; more than this many loops cannot be meant */
 
@@ -67,13 +67,42 @@ static void put_port(struct nlmsghdr *request, uint16_t type, uint16_t port)
 		mnl_attr_put(request, type, sizeof(range), &range);
 }
 
-/* "ipproto PROTOCOL sport LOCAL dport REMOTE lookup TABLE" */
+static void put_from(struct nlmsghdr *request, const struct prefix *from)
+{
+	if (from->bits == 0)
+		return;
+	((struct fib_rule_hdr *)mnl_nlmsg_get_payload(request))->src_len = from->bits;
+	mnl_attr_put(request, FRA_SRC, address_len(from->family), from->ip);
+}
+
+/* "from LOCAL to LOCAL lookup main": a network whose remote side is everything still reaches itself. */
+static int set_near(struct rules *r, bool add, int family, const struct prefix *from)
+{
+	struct nlmsghdr *request = rule_request(r, add, family, ORDER_NEAR, FR_ACT_TO_TBL);
+
+	put_from(request, from);
+	((struct fib_rule_hdr *)mnl_nlmsg_get_payload(request))->dst_len = from->bits;
+	mnl_attr_put(request, FRA_DST, address_len(from->family), from->ip);
+	mnl_attr_put_u32(request, FRA_TABLE, RT_TABLE_MAIN);
+	return netlink_talk(r->netlink, request, NULL, NULL);
+}
+
+/* "from LOCAL ipproto PROTOCOL sport LOCAL dport REMOTE lookup TABLE" */
 static int set_class(struct rules *r, bool add, int family, int index)
 {
 	const struct rule_class *c = &r->classes[index];
-	struct nlmsghdr *request = rule_request(r, add, family, ORDER_CLASS, FR_ACT_TO_TBL);
+	int error = 0;
 
-	mnl_attr_put_u8(request, FRA_IP_PROTO, c->protocol);
+	if (c->from.bits && c->from.family != family)
+		return 0;
+	if (c->from.bits)
+		error = set_near(r, add, family, &c->from);
+	if (error && add)
+		return error;
+	struct nlmsghdr *request = rule_request(r, add, family, ORDER_CLASS, FR_ACT_TO_TBL);
+	put_from(request, &c->from);
+	if (c->protocol)
+		mnl_attr_put_u8(request, FRA_IP_PROTO, c->protocol);
 	put_port(request, FRA_SPORT_RANGE, c->local_port);
 	put_port(request, FRA_DPORT_RANGE, c->remote_port);
 	mnl_attr_put_u32(request, FRA_TABLE, r->table + (unsigned)index);
@@ -170,30 +199,36 @@ void rules_stop(struct rules *r)
  * Ports only for transport mode, whose packets are the host's own and routed before they are fragmented. Of what is forwarded the later
  * fragments have no ports: they would take the usual way, in the clear.
  */
-static struct rule_class class_of(const struct selector *local, const struct selector *remote, bool transport)
+static struct rule_class class_of(const struct route_scope *scope)
 {
-	struct rule_class c = { .protocol = remote->protocol ? remote->protocol : local->protocol };
+	struct rule_class c = { .protocol = scope->remote.protocol ? scope->remote.protocol : scope->local.protocol };
 	bool has_ports = c.protocol == IPPROTO_TCP || c.protocol == IPPROTO_UDP || c.protocol == IPPROTO_SCTP;
+	struct prefix prefixes[PREFIXES_MAX];
 
-	if (transport && has_ports) {
-		c.local_port = local->port;
-		c.remote_port = remote->port;
+	if (scope->transport && has_ports) {
+		c.local_port = scope->local.port;
+		c.remote_port = scope->remote.port;
 	}
+	if (scope->by_source && prefixes_of(prefixes, &scope->local.range) == 1)
+		c.from = prefixes[0];
 	return c;
 }
 
-int rules_find(const struct rules *r, const struct selector *local, const struct selector *remote, bool transport)
+static bool class_same(const struct rule_class *a, const struct rule_class *b)
 {
-	struct rule_class c = class_of(local, remote, transport);
+	return a->protocol == b->protocol && a->local_port == b->local_port && a->remote_port == b->remote_port &&
+	       a->from.bits == b->from.bits && a->from.family == b->from.family && memcmp(a->from.ip, b->from.ip, sizeof(a->from.ip)) == 0;
+}
 
-	if (c.protocol == 0)
+int rules_find(const struct rules *r, const struct route_scope *scope)
+{
+	struct rule_class c = class_of(scope);
+
+	if (c.protocol == 0 && c.from.bits == 0)
 		return 0;
-	for (int i = 1; i < RULE_CLASSES; i++) {
-		const struct rule_class *is = &r->classes[i];
-
-		if (is->uses && is->protocol == c.protocol && is->local_port == c.local_port && is->remote_port == c.remote_port)
+	for (int i = 1; i < RULE_CLASSES; i++)
+		if (r->classes[i].uses && class_same(&r->classes[i], &c))
 			return i;
-	}
 	return -1;
 }
 
@@ -230,9 +265,9 @@ static int add_class(struct rules *r, int index)
 	return FAULT_SYSTEM;
 }
 
-int rules_ref(struct rules *r, const struct ipsec_policy *policy)
+int rules_ref(struct rules *r, const struct route_scope *scope)
 {
-	int index = rules_find(r, &policy->local_ts, &policy->remote_ts, policy->transport);
+	int index = rules_find(r, scope);
 
 	if (index >= 0) {
 		r->classes[index].uses++;
@@ -241,10 +276,10 @@ int rules_ref(struct rules *r, const struct ipsec_policy *policy)
 	for (index = 1; index < RULE_CLASSES && r->classes[index].uses; index++)
 		;
 	if (index == RULE_CLASSES) {
-		log_at(r->log, LEVEL_ERROR, "tun-route", "policies name more than %d combinations of protocol and ports", RULE_CLASSES - 1);
+		log_at(r->log, LEVEL_ERROR, "tun-route", "policies name more than %d combinations of protocol, ports and source", RULE_CLASSES - 1);
 		return FAULT_FULL;
 	}
-	r->classes[index] = class_of(&policy->local_ts, &policy->remote_ts, policy->transport);
+	r->classes[index] = class_of(scope);
 	int fault = add_class(r, index);
 	if (fault == 0)
 		r->classes[index].uses = 1;

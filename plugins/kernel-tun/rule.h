@@ -7,15 +7,23 @@
 #define KEYFERRY_TUN_RULE_H
 #include "kernel.h"
 #include "netlink.h"
+#include "prefix.h"
 
 enum {
 	RULE_PROTOCOL = 107,       /* rtm_protocol of everything of ours: 'k'                 */
 	RULE_CLASSES = 32,
-	RULE_TABLE = 27494, RULE_PRIORITY = 27494, RULE_PRIORITIES = 4,
+	RULE_TABLE = 27494, RULE_PRIORITY = 27494, RULE_PRIORITIES = 5,
+};
+
+/* What of a policy decides about its routes and rules. */
+struct route_scope {
+	struct selector local, remote;
+	bool transport, by_source;
 };
 
 /* What a routing decision can tell apart of a selector; all zero: any packet. */
 struct rule_class {
+	struct prefix from;        /* bits 0: any source                                       */
 	uint8_t protocol;
 	uint16_t local_port, remote_port;
 	size_t uses;
@@ -35,9 +43,9 @@ struct rules {
 int rules_start(struct rules *r) MUST_CHECK;
 void rules_stop(struct rules *r);
 /* Index of the class of a policy, with one use more; FAULT_FULL, FAULT_SYSTEM. */
-int rules_ref(struct rules *r, const struct ipsec_policy *policy) MUST_CHECK;
+int rules_ref(struct rules *r, const struct route_scope *scope) MUST_CHECK;
 void rules_unref(struct rules *r, int class);
 /* Without counting: the class that rules_ref() gave; -1: none. */
-int rules_find(const struct rules *r, const struct selector *local, const struct selector *remote, bool transport);
+int rules_find(const struct rules *r, const struct route_scope *scope);
 
 #endif

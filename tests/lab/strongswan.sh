@@ -12,8 +12,8 @@ strongswan_configure() # HOST
 		load_modular = no
 		load = random nonce openssl aes gcrypt sha1 sha2 md5 hmac kdf gmp curve25519 gcm ccm ctr xcbc cmac kernel-libipsec kernel-netlink socket-default vici updown
 		retransmit_timeout = 1
-		retransmit_base = 1.4
-		retransmit_tries = 8
+		retransmit_base = 1.2
+		retransmit_tries = 12
 		filelog {
 			log {
 				path = $lab/$1.charon.log
@@ -21,6 +21,7 @@ strongswan_configure() # HOST
 				ike = 2
 				cfg = 2
 				append = yes
+				time_format = %T
 				flush_line = yes
 			}
 		}
