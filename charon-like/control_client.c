@@ -16,7 +16,7 @@ static int complain_connect(const char *path, char error[CLIENT_ERROR_MAX])
 	case ENOENT:
 	case ECONNREFUSED:
 		snprintf(error, CLIENT_ERROR_MAX,
-			 "keyferryd does not run (nobody listens on %s): start it with `systemctl start keyferry` or `keyferryd`, or name its "
+			 "keyferryd does not run (nobody listens on %s): start it with `keyferryd`, or name its "
 			 "socket with --control", path);
 		return FAULT_NOT_FOUND;
 	case EACCES:

@@ -104,7 +104,7 @@ static int find_files(struct plugins *plugins, const struct core *core, const ch
 
 	if (count < 0) {
 		fault = errno == ENOMEM ? FAULT_MEMORY : FAULT_SYSTEM;
-		log_error(log_root(core->log), "the folder of plugins, %s, cannot be read: %s", folder,
+		log_at(log_root(core->log), LEVEL_ERROR, "plugin-folder", "the folder of plugins, %s, cannot be read: %s", folder,
 			  strerror(errno));
 		return fault;
 	}
