@@ -12,7 +12,7 @@
 #include "unit.h"
 
 enum { LEFT, RIGHT, SIDES };
-enum { WIRE_MAX = 4096, FAKE_SAS_MAX = 64, LOG_KEPT = 400, PAIR_TEXT_MAX = 700 };
+enum { WIRE_MAX = 4096, FAKE_SAS_MAX = 600, LOG_KEPT = 400, PAIR_TEXT_MAX = 700 };
 
 /* One datagram under way. */
 struct wire_packet {
