@@ -236,8 +236,8 @@ static enum verdict check_payloads(struct exchange *ex, const struct message *in
 static enum verdict read_message(struct exchange *ex, const struct packet *packet, struct message *in)
 {
 	const char *why = "the header is";
-	uint8_t *plain;
-	size_t block;
+	uint8_t *plain = NULL;
+	size_t block = 0;
 
 	if (header_read(&in->header, bytes_of(packet->data, packet->len)) < 0)
 		return ex_drop(ex, "malformed", "a message of %zu octets has a header that does not fit it", packet->len);

@@ -67,7 +67,8 @@ guard()
 		table inet guard {
 			chain arrival {
 				type filter hook prerouting priority raw
-				iifname "wire" meta l4proto { icmp, tcp } counter drop
+				iifname "wire" meta l4proto tcp counter drop
+				iifname "wire" icmp type { echo-request, echo-reply } counter drop
 				iifname "wire" icmpv6 type { echo-request, echo-reply } counter drop
 			}
 		}
