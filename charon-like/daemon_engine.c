@@ -51,15 +51,13 @@ static void host_acquire(void *arg, uint32_t child)
 struct expire {
 	struct ask ask;
 	uint32_t spi;
-	bool hard;
+	bool inbound, hard;
 };
 
 static bool rekey_of(struct ike_sa *sa, const struct expire *expire)
 {
-	struct child *child = child_find(sa, expire->spi, false);
+	struct child *child = child_find(sa, expire->spi, expire->inbound);
 
-	if (!child)
-		child = child_find(sa, expire->spi, true);
 	if (!child)
 		return false;
 	log_at(&sa->ctx, LEVEL_INFO, "child-used-up", "child %s has %s: a new one is negotiated", child->config->name,
@@ -85,7 +83,7 @@ static void expire_done(struct ask *ask)
 }
 
 /* Any thread. Nobody knows which shard has it, so all look. */
-static void host_expire(void *arg, uint32_t spi, bool hard)
+static void host_expire(void *arg, uint32_t spi, bool inbound, bool hard)
 {
 	struct daemon *d = arg;
 
@@ -94,7 +92,7 @@ static void host_expire(void *arg, uint32_t spi, bool hard)
 
 		if (!expire)
 			return;
-		*expire = (struct expire){ { .work = expire_work, .done = expire_done }, spi, hard };
+		*expire = (struct expire){ { .work = expire_work, .done = expire_done }, spi, inbound, hard };
 		ask_shard(&expire->ask, d->engine.shards[i], d->loop);
 	}
 }

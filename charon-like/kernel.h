@@ -17,6 +17,14 @@ enum kernel_feature {
 /* Marks our own packets (SO_MARK, also on the IKE and NAT port sockets), so that no policy route of ours catches them again. */
 enum { KERNEL_MARK = 0x6b66 };           /* "kf" */
 
+/*
+ * When an SA is used up, by octets of inner packets or by packets; 0: never. At the soft limit the host is told once, at the hard one
+ * again, and the SA carries nothing more.
+ */
+struct ipsec_limits {
+	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
+};
+
 /* One direction of an IPsec SA. Borrowed during sa_add(): the service copies what it keeps. */
 struct ipsec_sa {
 	uint32_t spi;                    /* host order; the receiver's                                           */
@@ -31,6 +39,7 @@ struct ipsec_sa {
 	uint32_t replay_window;          /* packets; 64 at least                                                 */
 	uint32_t child;                  /* ties the SAs and the policy of one child (reqid)                     */
 	uint16_t mtu;                    /* inner; 0: from the path                                              */
+	struct ipsec_limits limits;
 };
 
 /*
@@ -42,7 +51,7 @@ struct ipsec_policy {
 	bool transport;
 	struct selector local_ts, remote_ts;
 	struct address local, remote;    /* outer; remote may have family 0 when it is not known yet             */
-	bool want_acquire;               /* on-demand: tell the host about the first packet                      */
+	bool want_acquire;               /* on-demand: tell the host about the first packet, and send it when there is an SA */
 };
 
 struct ipsec_usage {
@@ -67,8 +76,13 @@ struct kernel_host {
 	int (*encap_socket)(void *arg, uint8_t family);
 	/* First packet for a child without SA. */
 	void (*acquire)(void *arg, uint32_t child);
-	/* The sequence number space or a limit is nearly used up: rekey now (hard: it is used up, the SA no longer sends). */
-	void (*expire)(void *arg, uint32_t spi, bool hard);
+	/* The sequence number space or a limit is nearly used up: rekey now (hard: it is used up, the SA carries nothing more). */
+	void (*expire)(void *arg, uint32_t spi, bool inbound, bool hard);
+	/*
+	 * An authentic packet of the inbound SA `spi` (in UDP) came from another address or port than the SA's `remote`: a NAT gave its peer
+	 * a new one. Told at most once a second and SA until sa_move().
+	 */
+	void (*moved)(void *arg, uint32_t spi, const struct address *local, const struct address *remote);
 	void *arg;
 };
 

@@ -65,9 +65,9 @@ static void tell_expiry(struct out_worker *w, struct esp_sa *sa)
 	bool used_up = esp_sa_used_up(sa);
 
 	if (used_up && !sa->told_hard)
-		w->host->expire(w->host->arg, sa->spi, true);
+		w->host->expire(w->host->arg, sa->spi, false, true);
 	else if (!used_up && !sa->told_soft)
-		w->host->expire(w->host->arg, sa->spi, false);
+		w->host->expire(w->host->arg, sa->spi, false, false);
 	sa->told_soft = true;
 	sa->told_hard = used_up;
 }

@@ -68,11 +68,11 @@ static void on_acquire(void *arg, uint32_t child)
 	((struct path *)arg)->acquired += child == 1;
 }
 
-static void on_expire(void *arg, uint32_t spi, bool hard)
+static void on_expire(void *arg, uint32_t spi, bool inbound, bool hard)
 {
 	struct path *p = arg;
 
-	*(hard ? &p->hard : &p->soft) += spi == SPI;
+	*(hard ? &p->hard : &p->soft) += spi == SPI && !inbound;
 }
 
 static int install(struct tables *t, const struct ipsec_sa *from)
