@@ -5,11 +5,6 @@
 #include "esp_sa.h"
 #include "secret.h"
 
-bool esp_sa_used_up(const struct esp_sa *sa)
-{
-	return sa->sequence >= (sa->esn ? UINT64_MAX : UINT32_MAX);
-}
-
 /* NULL: the random source failed, nothing may be sent. */
 static const uint8_t *pool_take(struct iv_pool *pool, size_t len)
 {
@@ -94,7 +89,7 @@ size_t esp_seal(struct esp_sa *sa, struct iv_pool *pool, uint8_t *esp, size_t le
 	size_t pad = (size_t)(sa->block - (len + ESP_TRAILER) % sa->block) % sa->block;
 
 	/* RFC 4303 3.3.3: the counter must not cycle. */
-	if (esp_sa_used_up(sa))
+	if (sa->spent || sa->sequence >= sa->end.sequence)
 		return 0;
 	sa->sequence++;
 	store_u32(esp, sa->spi);

@@ -84,6 +84,29 @@ static int set_keys(struct esp_sa *sa, const struct ipsec_sa *from, const char *
 	return fault ? fault : set_mac(sa, from, why);
 }
 
+static uint64_t limit(uint64_t given)
+{
+	return given ? given : UINT64_MAX;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The numbers that an inbound SA receives are its peer's to watch: its `sequence` stays 0. */
+static void set_limits(struct esp_sa *sa, const struct ipsec_limits *from)
+{
+	sa->end = (struct esp_marks){
+		.sequence = sa->esn ? UINT64_MAX : UINT32_MAX,
+		.packets = limit(from->hard_packets), .bytes = limit(from->hard_bytes),
+	};
+	sa->due = (struct esp_marks){
+		.sequence = sa->esn ? UINT64_MAX : SEQUENCE_SOFT,
+		.packets = least(limit(from->soft_packets), sa->end.packets), .bytes = least(limit(from->soft_bytes), sa->end.bytes),
+	};
+}
+
 int esp_sa_new(struct esp_sa **out, const struct ipsec_sa *from, const char **why)
 {
 	struct esp_sa *sa = calloc(1, sizeof(*sa));
@@ -102,6 +125,7 @@ int esp_sa_new(struct esp_sa **out, const struct ipsec_sa *from, const char **wh
 	sa->remote_ts = from->remote_ts;
 	sa->mtu_limit = from->mtu;
 	sa->block = 4;
+	set_limits(sa, &from->limits);
 	if (from->inbound && replay_init(&sa->replay, from->replay_window))
 		goto out;
 	fault = set_keys(sa, from, why);
@@ -133,6 +157,16 @@ void esp_sa_free(struct esp_sa *sa)
 void esp_sa_free_retired(struct retired *item)
 {
 	esp_sa_free(CONTAINER(item, struct esp_sa, retired));
+}
+
+/* Where both are reached at once only the end is told: there is no time left to rekey in. */
+void esp_sa_expire(struct esp_sa *sa, const struct kernel_host *host)
+{
+	if (sa->spent)
+		return;
+	sa->spent = esp_sa_is_at(sa, &sa->end);
+	sa->due = sa->end;
+	host->expire(host->arg, sa->spi, sa->inbound, sa->spent);
 }
 
 size_t esp_sa_inner_mtu(const struct esp_sa *sa, uint8_t outer_family, size_t path_mtu)

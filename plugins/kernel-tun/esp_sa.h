@@ -36,6 +36,11 @@ struct endpoint {
 	uint16_t mtu;              /* what fits: octets of an inner packet                        */
 };
 
+/* How far an SA may go; UINT64_MAX: without end. */
+struct esp_marks {
+	uint64_t sequence, packets, bytes;
+};
+
 struct esp_child;
 
 struct esp_sa {
@@ -59,7 +64,8 @@ struct esp_sa {
 
 	/* The packet thread's. */
 	uint64_t sequence;                 /* last one sent                                       */
-	bool told_soft, told_hard;
+	struct esp_marks due, end;         /* where the host is told next; where the SA ends      */
+	bool spent;                        /* it has ended: it carries nothing more               */
 	struct replay replay;
 
 	/* Written by the packet thread, read by all. */
@@ -94,12 +100,26 @@ static inline size_t esp_sa_plain_offset(const struct esp_sa *sa)
 {
 	return (size_t)ESP_HEADER + sa->iv_len;
 }
-/* True when no further packet may be sent with it; says through the flags what the caller shall tell the host. */
-bool esp_sa_used_up(const struct esp_sa *sa);
+/* One of them is reached. Asked for every packet: three compares, but one branch. */
+static inline bool esp_sa_is_at(const struct esp_sa *sa, const struct esp_marks *m)
+{
+	uint64_t packets = atomic_load_explicit(&sa->packets, memory_order_relaxed);
+	uint64_t bytes = atomic_load_explicit(&sa->bytes, memory_order_relaxed);
+
+	return (sa->sequence >= m->sequence) | (packets >= m->packets) | (bytes >= m->bytes);
+}
+/* Tells the host that the SA is used up, nearly or wholly. */
+void esp_sa_expire(struct esp_sa *sa, const struct kernel_host *host);
+/* Packet threads, after each packet that was numbered or counted. */
+static inline void esp_sa_check(struct esp_sa *sa, const struct kernel_host *host)
+{
+	if (esp_sa_is_at(sa, &sa->due))
+		esp_sa_expire(sa, host);
+}
 
 /*
  * The plaintext of `len` octets stands at esp_sa_plain_offset(); there is room for ESP_GROWTH_MAX in all. Returns the ESP packet's length,
- * or 0 when the backend failed or the numbers are used up.
+ * or 0 when the backend failed or the SA is used up.
  */
 size_t esp_seal(struct esp_sa *sa, struct iv_pool *pool, uint8_t *esp, size_t len, uint8_t next_header);
 

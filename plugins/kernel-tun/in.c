@@ -95,6 +95,7 @@ static void take_plain(struct in_worker *w, struct esp_sa *sa, const struct esp_
 {
 	counter_add(&sa->packets, 1);
 	counter_add(&sa->bytes, len);
+	esp_sa_check(sa, w->host);
 	atomic_store_explicit(&sa->last_used, w->now, memory_order_relaxed);
 	/* RFC 4303 2.6: a dummy. */
 	if (next == NO_NEXT_HEADER)
@@ -109,7 +110,7 @@ static void take_esp(struct in_worker *w, const struct esp_batch *from, uint8_t 
 	uint8_t *plain, next_header;
 	size_t plain_len;
 
-	if (!sa || sa->udp_encap != (w->reader == READER_UDP)) {
+	if (!sa || sa->spent || sa->udp_encap != (w->reader == READER_UDP)) {
 		counter_add(&w->counts.no_sa, 1);
 		return;
 	}

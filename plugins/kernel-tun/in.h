@@ -7,7 +7,7 @@
 
 enum { IN_BOUNCE = 128 * 1024 };
 
-/* Why packets from the wire went nowhere, where no SA counts it. */
+/* Why packets from the wire went nowhere, where no SA counts it; an SA that is used up counts as none. */
 struct in_counts {
 	_Atomic uint64_t malformed, no_sa;
 };
@@ -15,6 +15,7 @@ struct in_counts {
 /* one packet thread; set all but the last three */
 struct in_worker {
 	struct tables *tables;
+	const struct kernel_host *host;
 	enum reader_id reader;     /* READER_UDP takes SAs with UDP encapsulation only, READER_RAW the others      */
 	uint64_t now;
 	struct coalescer coalescer;

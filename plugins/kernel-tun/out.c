@@ -60,18 +60,6 @@ static int begin(struct segmenter *s, const struct esp_sa *sa, size_t mtu, const
 	return segment_begin(s, vnet, in, packet, mtu);
 }
 
-static void tell_expiry(struct out_worker *w, struct esp_sa *sa)
-{
-	bool used_up = esp_sa_used_up(sa);
-
-	if (used_up && !sa->told_hard)
-		w->host->expire(w->host->arg, sa->spi, false, true);
-	else if (!used_up && !sa->told_soft)
-		w->host->expire(w->host->arg, sa->spi, false, false);
-	sa->told_soft = true;
-	sa->told_hard = used_up;
-}
-
 static bool seal_piece(struct out_worker *w, struct esp_sa *sa, const struct endpoint *endpoint, struct segmenter *s)
 {
 	struct out_batch *b = &w->batch;
@@ -90,15 +78,14 @@ static bool seal_piece(struct out_worker *w, struct esp_sa *sa, const struct end
 		next_header = s->in->family == AF_INET ? IPPROTO_IPIP : IPPROTO_IPV6;
 	}
 	size_t len = esp_seal(sa, &w->pool, esp, size, next_header);
-	if (!sa->esn && sa->sequence >= SEQUENCE_SOFT && (!sa->told_soft || (len == 0 && !sa->told_hard)))
-		tell_expiry(w, sa);
-	if (len == 0)
-		return false;
-	b->at[b->count++] = (struct out_packet){ .sa = sa, .endpoint = endpoint, .len = len, .tos = s->in->tos };
-	b->used += len;
-	counter_add(&sa->packets, 1);
-	counter_add(&sa->bytes, size);
-	return true;
+	if (len > 0) {
+		b->at[b->count++] = (struct out_packet){ .sa = sa, .endpoint = endpoint, .len = len, .tos = s->in->tos };
+		b->used += len;
+		counter_add(&sa->packets, 1);
+		counter_add(&sa->bytes, size);
+	}
+	esp_sa_check(sa, w->host);
+	return len > 0;
 }
 
 static void protect(struct out_worker *w, struct esp_sa *sa, const struct vnet_header *vnet, struct inner *in, uint8_t *packet)

@@ -23,7 +23,7 @@ struct path {
 	uint8_t device[PACKET_MAX];
 	size_t answer_len;
 	uint8_t answer[ICMP_ANSWER_MAX];
-	unsigned acquired, soft, hard;
+	unsigned acquired, soft, hard, soft_inbound, hard_inbound;
 };
 
 static struct path path;
@@ -72,7 +72,10 @@ static inline void on_expire(void *arg, uint32_t spi, bool inbound, bool hard)
 {
 	struct path *p = arg;
 
-	*(hard ? &p->hard : &p->soft) += spi == SPI && !inbound;
+	if (inbound)
+		*(hard ? &p->hard_inbound : &p->soft_inbound) += spi == SPI;
+	else
+		*(hard ? &p->hard : &p->soft) += spi == SPI;
 }
 
 static inline int install(struct tables *t, const struct ipsec_sa *from)
@@ -103,6 +106,7 @@ static inline void path_open(enum test_suite suite)
 	*path.out = (struct out_worker){ .tables = &path.near, .host = &path.host, .send = on_send, .answer = on_answer, .arg = &path,
 					 .now = 5000, .pool.used = IV_POOL };
 	path.in->tables = &path.far;
+	path.in->host = &path.host;
 	path.in->reader = READER_UDP;
 	path.in->now = 5000;
 	path.in->coalescer = (struct coalescer){ .write = on_device, .arg = &path };

@@ -240,6 +240,7 @@ static void set_workers(struct tun *t)
 	t->out.pool.crypto = t->host.crypto;
 	t->out.pool.used = IV_POOL;
 	t->udp.tables = t->raw.in.tables = &t->tables;
+	t->udp.host = t->raw.in.host = &t->host;
 	t->udp.reader = READER_UDP;
 	t->raw.in.reader = READER_RAW;
 	t->udp.coalescer.write = t->raw.in.coalescer.write = tun_write;

@@ -93,7 +93,7 @@ static struct ends *ends_new(enum test_suite suite, bool transport)
 	must(e && tables_init(&e->tables) == 0 && tables_set_policy(&e->tables, &policy) == 0);
 	e->host.acquire = on_acquire;
 	e->out.tables = e->in.tables = &e->tables;
-	e->out.host = &e->host;
+	e->out.host = e->in.host = &e->host;
 	e->out.send = on_send;
 	e->out.answer = on_answer;
 	e->out.now = e->in.now = 1000;
