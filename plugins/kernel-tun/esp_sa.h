@@ -67,6 +67,7 @@ struct esp_sa {
 	struct esp_marks due, end;         /* where the host is told next; where the SA ends      */
 	bool spent;                        /* it has ended: it carries nothing more               */
 	struct replay replay;
+	uint64_t moved_at;                 /* inbound: when the host was told last; 0: never      */
 
 	/* Written by the packet thread, read by all. */
 	_Atomic uint64_t bytes, packets, replayed, bad_icv, outside_selector, last_used;

@@ -104,6 +104,28 @@ static void take_plain(struct in_worker *w, struct esp_sa *sa, const struct esp_
 		counter_add(&w->counts.malformed, 1);
 }
 
+/* All of a batch has one sender, so its addresses are compared once, or once for each turn of SAs within it. */
+static bool is_elsewhere(struct in_worker *w, const struct esp_sa *sa, const struct esp_batch *from)
+{
+	if (sa == w->compared)
+		return w->is_elsewhere;
+	const struct endpoint *endpoint = atomic_load_explicit(&sa->endpoint, memory_order_acquire);
+	w->compared = sa;
+	w->is_elsewhere = sa->udp_encap && w->host->moved && !address_same(&endpoint->remote, &from->remote);
+	return w->is_elsewhere;
+}
+
+/* Only the newest packet says where the peer is: an older one may have been delayed on its way from where it was. */
+static void tell_moved(struct in_worker *w, struct esp_sa *sa, const struct esp_batch *from, const uint8_t *esp)
+{
+	bool is_newest = load_u32(esp + 4) == (uint32_t)sa->replay.top;
+
+	if (!is_newest || (sa->moved_at != 0 && w->now - sa->moved_at < MOVED_MS))
+		return;
+	sa->moved_at = w->now ? w->now : 1;
+	w->host->moved(w->host->arg, sa->spi, &from->local, &from->remote);
+}
+
 static void take_esp(struct in_worker *w, const struct esp_batch *from, uint8_t *esp, size_t len)
 {
 	struct esp_sa *sa = len < ESP_HEADER ? NULL : tables_inbound(w->tables, load_u32(esp));
@@ -116,6 +138,8 @@ static void take_esp(struct in_worker *w, const struct esp_batch *from, uint8_t 
 	}
 	switch (esp_open(sa, esp, len, &plain, &plain_len, &next_header)) {
 	case ESP_OK:
+		if (is_elsewhere(w, sa, from))
+			tell_moved(w, sa, from, esp);
 		take_plain(w, sa, from, plain, plain_len, next_header);
 		break;
 	case ESP_REPLAYED:
@@ -134,6 +158,7 @@ void in_batch(struct in_worker *w, const struct esp_batch *batch)
 {
 	size_t step = batch->segment ? batch->segment : batch->len;
 
+	w->compared = NULL;
 	for (size_t at = 0; at < batch->len; at += step)
 		take_esp(w, batch, batch->data + at, batch->len - at < step ? batch->len - at : step);
 }

@@ -5,14 +5,17 @@
 #include "coalesce.h"
 #include "table.h"
 
-enum { IN_BOUNCE = 128 * 1024 };
+enum {
+	IN_BOUNCE = 128 * 1024,
+	MOVED_MS = 1000,           /* between two tellings of an SA: the host needs some time to move it, and packets are many */
+};
 
 /* Why packets from the wire went nowhere, where no SA counts it; an SA that is used up counts as none. */
 struct in_counts {
 	_Atomic uint64_t malformed, no_sa;
 };
 
-/* one packet thread; set all but the last three */
+/* one packet thread; set all before `counts` */
 struct in_worker {
 	struct tables *tables;
 	const struct kernel_host *host;
@@ -20,6 +23,8 @@ struct in_worker {
 	uint64_t now;
 	struct coalescer coalescer;
 	struct in_counts counts;
+	const struct esp_sa *compared;         /* within a batch: whose peer its sender was compared with */
+	bool is_elsewhere;         /* it is not where that SA has its peer                                 */
 	size_t bounce_used;
 	uint8_t bounce[IN_BOUNCE]; /* packets of transport mode, with the IP header before them                    */
 };

@@ -123,6 +123,127 @@ static void in_a_super_packet(void)
 	path_close();
 }
 
+/* A packet that left, in a batch from a port of the peer's address. */
+static void take_from(uint16_t port, size_t index)
+{
+	struct address is = path.inbound.remote;
+
+	path.inbound.remote.port = port;
+	take(index);
+	path.inbound.remote = is;
+}
+
+static void pass_from(uint16_t port)
+{
+	emit(&hundred, NULL);
+	take_from(port, 0);
+	CU_ASSERT_EQUAL(path.device_count, 1);
+}
+
+static void moves(void)
+{
+	open_limited(true, (struct ipsec_limits){ 0 });
+	pass_from(4500);
+	CU_ASSERT_EQUAL(path.moved, 0);
+	pass_from(1025);
+	CU_ASSERT_TRUE(path.moved == 1 && path.moved_to.port == 1025);
+	CU_ASSERT_TRUE(address_same_host(&path.moved_to, &path.inbound.remote));
+	(void)!address_parse(&path.inbound.remote, "203.0.113.9");
+	path.in->now += 999;
+	pass_from(4500);
+	CU_ASSERT_EQUAL(path.moved, 1);
+	path.in->now++;
+	pass_from(4500);
+	CU_ASSERT_TRUE(path.moved == 2 && address_same_host(&path.moved_to, &path.inbound.remote));
+	/* The SA is where the host has it, and nothing else moves it. */
+	CU_ASSERT_FALSE(address_same_host(&atomic_load(&far_sa()->endpoint)->remote, &path.inbound.remote));
+	path_close();
+}
+
+static void moves_only_forward(void)
+{
+	open_limited(true, (struct ipsec_limits){ 0 });
+	pass_from(4500);
+	emit(&hundred, NULL);
+	static uint8_t older[2048];
+	size_t len = path.wire_len[0];
+	memcpy(older, path.wire[0], len);
+	pass_from(4500);
+	memcpy(path.wire[0], older, len);
+	path.wire_len[0] = len;
+	/* Late, authentic and new: it is delivered, and says nothing. */
+	take_from(1025, 0);
+	CU_ASSERT_TRUE(path.device_count == 1 && path.moved == 0);
+	/* Replayed by somebody else. */
+	take_from(1025, 0);
+	CU_ASSERT_TRUE(path.device_count == 0 && path.moved == 0);
+	emit(&hundred, NULL);
+	path.wire[0][20] ^= 1;
+	take_from(1025, 0);
+	CU_ASSERT_TRUE(path.device_count == 0 && path.moved == 0);
+	path.wire[0][20] ^= 1;
+	take_from(1025, 0);
+	CU_ASSERT_TRUE(path.device_count == 1 && path.moved == 1);
+	path_close();
+}
+
+/* As the daemon does it: both directions, in the tables of the side whose peer it is. */
+static void moved_by_the_host(void)
+{
+	open_limited(true, (struct ipsec_limits){ 0 });
+	struct address to = path.inbound.remote;
+	to.port = 1025;
+	pass_from(1025);
+	CU_ASSERT_EQUAL(path.moved, 1);
+	struct esp_sa *sa = tables_find_sa(&path.far, SPI, true, &path.inbound.remote);
+	CU_ASSERT_PTR_EQUAL_FATAL(sa, far_sa());
+	CU_ASSERT_EQUAL(tables_move_sa(&path.far, sa, endpoint_new(sa, &path.inbound.local, &path.moved_to, 0)), 0);
+	CU_ASSERT_PTR_EQUAL(far_sa(), sa);
+	CU_ASSERT_TRUE(address_same(&atomic_load(&sa->endpoint)->remote, &to));
+	/* At home there, wherever it was before; its window stays. */
+	path.in->now += MOVED_MS;
+	pass_from(1025);
+	CU_ASSERT_EQUAL(path.moved, 1);
+	take_from(1025, 0);
+	CU_ASSERT_EQUAL(path.device_count, 0);
+	pass_from(4500);
+	CU_ASSERT_TRUE(path.moved == 2 && path.moved_to.port == 4500);
+	path_close();
+}
+
+static void outbound_moved(void)
+{
+	struct address to = make_sa(SUITE_AEAD, false, SPI).remote;
+
+	open_limited(false, (struct ipsec_limits){ 0 });
+	CU_ASSERT_TRUE(emit_many(1) == 1 && address_same(&path.sent_to, &path.outbound.remote));
+	to.port = 1025;
+	struct esp_sa *sa = near_sa();
+	CU_ASSERT_EQUAL(tables_move_sa(&path.near, sa, endpoint_new(sa, &path.outbound.local, &to, 1400)), 0);
+	CU_ASSERT_TRUE(emit_many(1) == 1 && address_same(&path.sent_to, &to));
+	CU_ASSERT_EQUAL(load_u32(path.wire[0] + 4), 2);
+	CU_ASSERT_EQUAL(tables_mtu(&path.near, 1), esp_sa_inner_mtu(sa, AF_INET, 1400));
+	CU_ASSERT_PTR_EQUAL(tables_find_sa(&path.near, SPI, false, &to), sa);
+	CU_ASSERT_PTR_NULL(near_sa());
+	path_close();
+}
+
+static void nobody_to_tell(void)
+{
+	open_limited(true, (struct ipsec_limits){ 0 });
+	path.host.moved = NULL;
+	pass_from(1025);
+	path_close();
+	/* Without UDP there is no port, and an address cannot change under way. */
+	path_open(SUITE_AEAD);
+	path.inbound.udp_encap = path.outbound.udp_encap = false;
+	path_install();
+	path.in->reader = READER_RAW;
+	pass_from(1025);
+	CU_ASSERT_EQUAL(path.moved, 0);
+	path_close();
+}
+
 static const struct unit_case cases[] = {
 	{ "an outbound SA tells of its soft limit of packets, then of its hard one, and sends nothing more", outbound_packets },
 	{ "an outbound SA ends with the packet that reaches its limit of octets", outbound_bytes },
@@ -130,6 +251,11 @@ static const struct unit_case cases[] = {
 	{ "only authentic packets use up an inbound SA's octets", inbound_bytes },
 	{ "each limit works without the others, and the first one that is reached counts", one_limit },
 	{ "an SA may end within a super-packet", in_a_super_packet },
+	{ "the host is told where the peer of an inbound SA is now, once a second at most", moves },
+	{ "neither late nor replayed nor forged packets move a peer", moves_only_forward },
+	{ "an inbound SA that was moved takes packets as before, and tells of the next move", moved_by_the_host },
+	{ "an outbound SA that was moved sends to the new place, and is found there only", outbound_moved },
+	{ "nobody is told where no one wants to know, nor without UDP encapsulation", nobody_to_tell },
 };
 
 UNIT_MAIN("kernel-tun life", cases)

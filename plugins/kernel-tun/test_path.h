@@ -18,11 +18,14 @@ struct path {
 	struct ipsec_sa outbound, inbound;
 	size_t wire_count, wire_len[WIRE_MAX];
 	uint8_t wire[WIRE_MAX][2048];
+	struct address sent_to;                /* the last of them */
 	size_t device_count, device_len;
 	struct vnet_header device_vnet;
 	uint8_t device[PACKET_MAX];
 	size_t answer_len;
 	uint8_t answer[ICMP_ANSWER_MAX];
+	unsigned moved;
+	struct address moved_to;
 	unsigned acquired, soft, hard, soft_inbound, hard_inbound;
 };
 
@@ -39,6 +42,7 @@ static inline void on_send(void *arg, struct out_batch *batch)
 		memcpy(p->wire[p->wire_count], at, len);
 		p->wire_len[p->wire_count++] = len;
 		at += batch->at[i].len;
+		p->sent_to = batch->at[i].endpoint->remote;
 	}
 }
 
@@ -78,6 +82,14 @@ static inline void on_expire(void *arg, uint32_t spi, bool inbound, bool hard)
 		*(hard ? &p->hard : &p->soft) += spi == SPI;
 }
 
+static inline void on_moved(void *arg, uint32_t spi, const struct address *local, const struct address *remote)
+{
+	struct path *p = arg;
+
+	p->moved += spi == SPI && address_same(local, &p->inbound.local);
+	p->moved_to = *remote;
+}
+
 static inline int install(struct tables *t, const struct ipsec_sa *from)
 {
 	const char *why;
@@ -101,7 +113,7 @@ static inline void path_open(enum test_suite suite)
 	memset(&path, 0, sizeof(path));
 	path.out = calloc(1, sizeof(*path.out));
 	path.in = calloc(1, sizeof(*path.in));
-	path.host = (struct kernel_host){ .acquire = on_acquire, .expire = on_expire, .arg = &path };
+	path.host = (struct kernel_host){ .acquire = on_acquire, .expire = on_expire, .moved = on_moved, .arg = &path };
 	CU_ASSERT_EQUAL_FATAL(tables_init(&path.near) | tables_init(&path.far), 0);
 	*path.out = (struct out_worker){ .tables = &path.near, .host = &path.host, .send = on_send, .answer = on_answer, .arg = &path,
 					 .now = 5000, .pool.used = IV_POOL };
