@@ -15,19 +15,42 @@ static void answer(struct out_worker *w, const struct inner *in, const uint8_t *
 		w->answer(w->arg, out, len);
 }
 
+static void give_up(struct out_worker *w, size_t index)
+{
+	held_remove(&w->held, index);
+	counter_add(&w->counts.no_sa, 1);
+}
+
+/* Where there is no room the one that has waited longest goes: of all its sender has most likely given up. */
+static void hold(struct out_worker *w, const struct esp_child *child, const struct vnet_header *vnet, const struct inner *in,
+		 const uint8_t *packet)
+{
+	size_t count = atomic_load(&w->held.count);
+	bool is_wanted = held_wants(&w->held, child->id, in);
+
+	if (count == 0)
+		w->held.generation = w->cache.generation;
+	if (is_wanted && count == HELD_PACKETS_MAX)
+		give_up(w, 0);
+	if (!is_wanted || held_add(&w->held, child->id, vnet, in, packet, w->now))
+		counter_add(&w->counts.no_sa, 1);
+}
+
 /*
  * With an SA on its way the sender is told nothing: it will try again, while an ICMP error would end the attempt.
  */
-static void refuse(struct out_worker *w, const struct policy *policy, const struct inner *in, const uint8_t *packet)
+static void refuse(struct out_worker *w, const struct policy *policy, const struct vnet_header *vnet, const struct inner *in,
+		   const uint8_t *packet)
 {
 	struct esp_child *child = policy->child;
 	uint64_t last = atomic_load_explicit(&child->acquired_at, memory_order_relaxed);
 
-	counter_add(&w->counts.no_sa, 1);
 	if (!policy->want_acquire) {
+		counter_add(&w->counts.no_sa, 1);
 		answer(w, in, packet, ICMP_PROHIBITED, 0);
 		return;
 	}
+	hold(w, child, vnet, in, packet);
 	if (last != 0 && w->now - last < ACQUIRE_MS)
 		return;
 	atomic_store_explicit(&child->acquired_at, w->now ? w->now : 1, memory_order_relaxed);
@@ -117,6 +140,15 @@ static void protect(struct out_worker *w, struct esp_sa *sa, const struct vnet_h
 	atomic_store_explicit(&sa->last_used, w->now, memory_order_relaxed);
 }
 
+static void carry(struct out_worker *w, struct esp_sa *sa, const struct vnet_header *vnet, struct inner *in, uint8_t *packet)
+{
+	if (selector_takes(&sa->remote_ts, in, true) && selector_takes(&sa->local_ts, in, false))
+		protect(w, sa, vnet, in, packet);
+	else
+		/* Narrower than the policy: the peer would drop it, or it is another peer's. */
+		counter_add(&sa->outside_selector, 1);
+}
+
 void out_packet(struct out_worker *w, const struct vnet_header *vnet, uint8_t *packet, size_t len)
 {
 	struct inner in;
@@ -132,13 +164,68 @@ void out_packet(struct out_worker *w, const struct vnet_header *vnet, uint8_t *p
 		return;
 	}
 	struct esp_sa *sa = atomic_load_explicit(&policy->child->out, memory_order_acquire);
-	if (!sa)
-		refuse(w, policy, &in, packet);
-	else if (selector_takes(&sa->remote_ts, &in, true) && selector_takes(&sa->local_ts, &in, false))
-		protect(w, sa, vnet, &in, packet);
+	if (sa)
+		carry(w, sa, vnet, &in, packet);
 	else
-		/* Narrower than the policy: the peer would drop it, or it is another peer's. */
-		counter_add(&sa->outside_selector, 1);
+		refuse(w, policy, vnet, &in, packet);
+}
+
+/* False: it waits on. Its policy is looked up again, for the one that held it may be gone, or another child protects it now. */
+static bool release(struct out_worker *w, struct held_packet *p, bool has_changed)
+{
+	if (w->now - p->since >= HELD_MS) {
+		counter_add(&w->counts.no_sa, 1);
+		return true;
+	}
+	if (!has_changed && (p->due == 0 || w->now < p->due))
+		return false;
+	const struct policy *policy = policies_find(&w->tables->policies, &w->cache, &p->in);
+	struct esp_sa *sa = policy ? atomic_load_explicit(&policy->child->out, memory_order_acquire) : NULL;
+
+	if (!sa)
+		p->due = 0;
+	else if (p->due == 0)
+		p->due = w->now + HELD_SETTLE_MS;
+	if (sa ? w->now < p->due : policy && policy->want_acquire)
+		return false;
+	if (sa)
+		carry(w, sa, &p->vnet, &p->in, p->packet);
+	else
+		counter_add(policy ? &w->counts.no_sa : &w->counts.no_policy, 1);
+	return true;
+}
+
+/*
+ * A writer changes first, then raises the generation, then looks whether anything is held, and wakes this thread; here `count` was written
+ * before the generation is read. All are sequentially consistent, so that one of the two sees the other.
+ */
+void out_release(struct out_worker *w)
+{
+	struct held *h = &w->held;
+
+	if (atomic_load(&h->count) == 0)
+		return;
+	uint64_t generation = atomic_load(&w->tables->policies.generation);
+	bool has_changed = generation != h->generation;
+	h->generation = generation;
+	h->wait = HELD_LOOK_MS;
+	for (size_t i = 0; i < atomic_load(&h->count); ) {
+		struct held_packet *p = &h->at[i];
+
+		if (release(w, p, has_changed)) {
+			held_remove(h, i);
+			continue;
+		}
+		if (p->due != 0 && p->due - w->now < (uint64_t)h->wait)
+			h->wait = (int)(p->due - w->now);
+		i++;
+	}
+}
+
+void out_close(struct out_worker *w)
+{
+	while (atomic_load(&w->held.count) > 0)
+		give_up(w, 0);
 }
 
 void out_flush(struct out_worker *w)

@@ -2,6 +2,7 @@
 /* out.h - the way out: a packet from the TUN device finds its policy and SA, is cut, sealed and collected into a batch. */
 #ifndef KEYFERRY_TUN_OUT_H
 #define KEYFERRY_TUN_OUT_H
+#include "held.h"
 #include "icmp.h"
 #include "segment.h"
 #include "table.h"
@@ -28,7 +29,7 @@ struct out_batch {
 	uint8_t buffer[OUT_BUFFER];
 };
 
-/* Why packets from the device went nowhere. */
+/* Why packets from the device went nowhere; one that is held counts when it is given up. */
 struct out_counts {
 	_Atomic uint64_t malformed, no_policy, no_sa, too_big, failed;
 };
@@ -45,6 +46,7 @@ struct out_worker {
 	uint64_t now;              /* milliseconds, set for each batch                          */
 	struct flow_cache cache;
 	struct icmp_limit limit;
+	struct held held;
 	struct out_counts counts;
 	struct iv_pool pool;
 	struct out_batch batch;
@@ -52,7 +54,14 @@ struct out_worker {
 
 /* Takes a packet as the device gave it; may change it. Between epoch_enter() and epoch_leave(). */
 void out_packet(struct out_worker *w, const struct vnet_header *vnet, uint8_t *packet, size_t len);
+/*
+ * What was held goes its way when there is an SA, or is given up when it is too old. After packets were taken, when policies or SAs
+ * changed, and after `held.wait` while some are held. Between epoch_enter() and epoch_leave().
+ */
+void out_release(struct out_worker *w);
 /* Sends what was collected. */
 void out_flush(struct out_worker *w);
+/* Gives up all that is held: at the end. */
+void out_close(struct out_worker *w);
 
 #endif

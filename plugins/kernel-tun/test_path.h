@@ -128,6 +128,7 @@ static inline void path_open(enum test_suite suite)
 
 static inline void path_close(void)
 {
+	out_close(path.out);
 	tables_free(&path.near);
 	tables_free(&path.far);
 	free(path.out);
@@ -147,6 +148,7 @@ static inline void emit(const struct test_packet *p, const struct vnet_header *v
 
 	path.wire_count = 0;
 	out_packet(path.out, vnet ? vnet : &none, packet, make_packet(packet, p));
+	out_release(path.out);
 	out_flush(path.out);
 }
 

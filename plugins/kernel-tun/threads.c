@@ -58,14 +58,15 @@ static bool read_device(struct tun *t)
 }
 
 /* Within one epoch: what is read, sealed and sent. Returns false when the device has nothing more. */
-static bool out_turn(struct tun *t)
+static bool out_turn(struct tun *t, bool is_readable)
 {
 	struct address remote = { 0 };
 	uint32_t spi = 0;
 
 	epoch_enter(&t->tables.epoch, READER_OUT);
 	t->out.now = now_ms();
-	bool more = read_device(t);
+	bool more = is_readable && read_device(t);
+	out_release(&t->out);
 	out_flush(&t->out);
 	if (t->wire.shrunk) {
 		spi = t->wire.shrunk->spi;
@@ -81,6 +82,11 @@ static bool out_turn(struct tun *t)
 static bool has_retired(struct tun *t)
 {
 	return atomic_load_explicit(&t->tables.epoch.waiting, memory_order_relaxed) > 0;
+}
+
+static bool holds_packets(struct tun *t)
+{
+	return atomic_load(&t->out.held.count) > 0;
 }
 
 /* What a writer could not free, because a packet thread was busy, goes here: keys must not linger. */
@@ -113,13 +119,13 @@ static void *out_run(void *arg)
 	struct pollfd fds[2] = { { .fd = t->device.fd, .events = POLLIN }, { .fd = t->wake[OUT], .events = POLLIN } };
 
 	while (!atomic_load_explicit(&t->stopping, memory_order_acquire)) {
-		if (poll(fds, 2, has_retired(t) ? RECLAIM_MS : -1) < 0)
+		if (poll(fds, 2, has_retired(t) ? RECLAIM_MS : holds_packets(t) ? t->out.held.wait : -1) < 0)
 			continue;
 		if (fds[1].revents)
 			drain(t->wake[OUT]);
 		if (fds[0].revents & (POLLERR | POLLNVAL))
 			fds[0] = (struct pollfd){ .fd = give_up_device(t) };
-		while (fds[0].revents && out_turn(t) && !atomic_load_explicit(&t->stopping, memory_order_acquire))
+		while (out_turn(t, fds[0].revents) && !atomic_load_explicit(&t->stopping, memory_order_acquire))
 			reclaim(t);
 		reclaim(t);
 	}
@@ -279,7 +285,7 @@ static void wake(int fd)
 
 void threads_wake(struct tun *t)
 {
-	if (has_retired(t))
+	if (has_retired(t) || holds_packets(t))
 		wake(t->wake[OUT]);
 }
 
@@ -293,6 +299,7 @@ void threads_stop(struct tun *t)
 	if (t->has_raw_thread)
 		pthread_join(t->raw_thread, NULL);
 	t->has_out_thread = t->has_raw_thread = false;
+	out_close(&t->out);
 	for (int i = 0; i < 2; i++) {
 		if (t->wake[i] >= 0)
 			close(t->wake[i]);

@@ -48,7 +48,7 @@ struct tun {
 /* Starts the threads; FAULT_SYSTEM (logged). */
 int threads_start(struct tun *t) MUST_CHECK;
 void threads_stop(struct tun *t);
-/* Lets the sending thread look after what is retired. */
+/* After a change: lets the sending thread look after what is retired or held. */
 void threads_wake(struct tun *t);
 /* Asks for the path's MTU again. */
 void tun_refresh(struct tun *t, uint32_t spi, const struct address *remote);
