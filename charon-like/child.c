@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* child.c - the IPsec SAs of one phase 2: keying material and what the kernel service is told. */
+/* child.c - a pair of IPsec SAs: keying material and what the kernel service is told. What becomes of it is child_life.c's. */
 #include "child.h"
 
 #include <inttypes.h>
@@ -34,29 +34,32 @@ int child_keymat(const struct ike_sa *sa, const struct esp_transform *t, uint32_
 	return fault;
 }
 
-static const struct kernel_ipsec *kernel_of(const struct child *child, void **state)
+static const struct kernel_ipsec *kernel_from(const struct engine *engine, void **state)
 {
-	const struct provider *provider = child->sa->shard->engine->kernel;
+	const struct provider *provider = engine->kernel;
 
 	*state = provider ? provider->state : NULL;
 	return provider ? provider->ops : NULL;
 }
 
-int child_install(struct child *child, bool inbound, const struct secret *keymat)
+static const struct kernel_ipsec *kernel_of(const struct child *child, void **state)
+{
+	return kernel_from(child->sa->shard->engine, state);
+}
+
+static int install(struct child *child, bool inbound, const struct secret *keymat)
 {
 	const struct esp_transform *t = &child->transform;
 	size_t encryption_len = (size_t)t->key_len + t->salt_len;
 	void *state;
 	const struct kernel_ipsec *kernel = kernel_of(child, &state);
 
-	/* The ISAKMP SA may follow its peer elsewhere; what is installed is found only by the address that it was installed with. */
-	child->remote = child->sa->remote;
 	struct ipsec_sa sa = {
 		.spi = inbound ? child->spi_in : child->spi_out,
 		.inbound = inbound,
 		.transport = child->transport,
 		.udp_encap = child->udp_encap,
-		.local = child->sa->local,
+		.local = child->local,
 		.remote = child->remote,
 		.local_ts = child->local_ts,
 		.remote_ts = child->remote_ts,
@@ -66,6 +69,7 @@ int child_install(struct child *child, bool inbound, const struct secret *keymat
 		.replay_window = child->config->replay_window,
 		.child = child->id,
 		.mtu = child->config->mtu,
+		.limits = child_limits(child),
 	};
 
 	int fault = kernel->sa_add(state, &sa);
@@ -75,7 +79,7 @@ int child_install(struct child *child, bool inbound, const struct secret *keymat
 	return 0;
 }
 
-int child_install_policy(struct child *child)
+static int install_policy(struct child *child)
 {
 	void *state;
 	const struct kernel_ipsec *kernel = kernel_of(child, &state);
@@ -84,12 +88,29 @@ int child_install_policy(struct child *child)
 		.transport = child->transport,
 		.local_ts = child->local_ts,
 		.remote_ts = child->remote_ts,
-		.local = child->sa->local,
+		.local = child->local,
 		.remote = child->remote,
 		.want_acquire = child->sa->connection->keep == KEEP_ON_DEMAND,
 	};
 
-	return kernel->policy_add(state, &policy);
+	int fault = kernel->policy_add(state, &policy);
+	child->has_policy = fault == 0;
+	return fault;
+}
+
+int child_install_inbound(struct child *child, const struct secret *keymat)
+{
+	/* The ISAKMP SA may follow its peer elsewhere; what is installed is found only by the address that it was installed with. */
+	child->local = child->sa->local;
+	child->remote = child->sa->remote;
+	int fault = install_policy(child);
+
+	return fault < 0 ? fault : install(child, true, keymat);
+}
+
+int child_install_outbound(struct child *child, const struct secret *keymat)
+{
+	return install(child, false, keymat);
 }
 
 static bool is_single_host(const struct connection_settings *c)
@@ -97,31 +118,90 @@ static bool is_single_host(const struct connection_settings *c)
 	return c->remote_host || (c->remote.family && memcmp(c->remote.first, c->remote.last, sizeof(c->remote.first)) == 0);
 }
 
-void child_free(struct child *child, const char *reason)
+void child_remove_outbound(struct child *child)
 {
 	void *state;
 	const struct kernel_ipsec *kernel = kernel_of(child, &state);
-	struct ike_sa *sa = child->sa;
-	bool was_up = child->has_inbound && child->has_outbound;
 
-	timer_stop(loop_timers(sa->shard->loop), &child->expiry);
+	if (child->has_outbound)
+		kernel->sa_delete(state, child->spi_out, false, &child->remote);
+	child->has_outbound = false;
+}
+
+/*
+ * The policy of a connection that means to be up outlives its SAs: nothing leaves in the clear meanwhile. Others of this id, of
+ * other SAs and shards, keep theirs: see policy_delete().
+ */
+void child_remove_policy(const struct child *child)
+{
+	void *state;
+	const struct kernel_ipsec *kernel = kernel_of(child, &state);
+
+	if (child->sa->connection->keep == KEEP_PASSIVE)
+		kernel->policy_delete(state, child->id);
+}
+
+bool child_usage(const struct child *child, bool inbound, struct ipsec_usage *out)
+{
+	void *state;
+	const struct kernel_ipsec *kernel = kernel_of(child, &state);
+
+	*out = (struct ipsec_usage){ 0 };
+	if (!kernel || !kernel->sa_usage || !(inbound ? child->has_inbound : child->has_outbound))
+		return false;
+	return kernel->sa_usage(state, inbound ? child->spi_in : child->spi_out, inbound, &child->remote, out) == 0;
+}
+
+void child_move(struct child *child, const struct address *local, const struct address *remote)
+{
+	void *state;
+	const struct kernel_ipsec *kernel = kernel_of(child, &state);
+	int fault = 0;
+
+	if (!kernel->sa_move || (address_same(&child->local, local) && address_same(&child->remote, remote)))
+		return;
+	if (child->has_inbound)
+		fault = kernel->sa_move(state, child->spi_in, true, &child->remote, local, remote);
+	if (child->has_outbound && !fault)
+		fault = kernel->sa_move(state, child->spi_out, false, &child->remote, local, remote);
+	if (fault)
+		return;
+	child->local = *local;
+	child->remote = *remote;
+}
+
+void child_discard(struct child *child, struct engine *engine)
+{
+	void *state;
+	const struct kernel_ipsec *kernel = kernel_from(engine, &state);
+
 	if (child->has_outbound)
 		kernel->sa_delete(state, child->spi_out, false, &child->remote);
 	if (child->has_inbound)
 		kernel->sa_delete(state, child->spi_in, true, &child->remote);
-	/*
-	 * The policy of a connection that means to be up outlives its SAs: nothing leaves in the clear meanwhile. Others of this id, of
-	 * other SAs and shards, keep theirs: see policy_delete().
-	 */
-	if (was_up && sa->connection->keep == KEEP_PASSIVE)
-		kernel->policy_delete(state, child->id);
-	if (was_up) {
-		log_info(&sa->ctx, "child %s is down: %s", child->config->name, reason);
-		sa_publish(sa, EVENT_CHILD_DOWN, child, reason);
-	}
+	secret_free(&child->keys_out);
 	list_remove(&child->in_sa);
 	settings_unref(child->settings);
 	free(child);
+}
+
+void child_free(struct child *child, const char *reason)
+{
+	struct ike_sa *sa = child->sa;
+	struct timers *timers = loop_timers(sa->shard->loop);
+
+	timer_stop(timers, &child->renewal);
+	timer_stop(timers, &child->expiry);
+	timer_stop(timers, &child->step);
+	child_remove_outbound(child);
+	if (child->stage == CHILD_NEW && child->has_policy && !child_has_current(child))
+		child_remove_policy(child);
+	if (child->was_up && child->stage == CHILD_CURRENT) {
+		child_remove_policy(child);
+		log_info(&sa->ctx, "child %s is down: %s", child->config->name, reason);
+		sa_publish(sa, EVENT_CHILD_DOWN, child, reason);
+	}
+	child_discard(child, sa->shard->engine);
 }
 
 struct child *child_find(struct ike_sa *sa, uint32_t spi, bool inbound)
@@ -138,7 +218,7 @@ struct child *child_find_config(struct ike_sa *sa, const struct child_settings *
 {
 	LIST_EACH(it, &sa->children) {
 		struct child *child = CONTAINER(it, struct child, in_sa);
-		if (strcmp(child->config->name, config->name) == 0 && child->has_outbound)
+		if (strcmp(child->config->name, config->name) == 0 && (child->stage == CHILD_CURRENT || child->stage == CHILD_READY))
 			return child;
 	}
 	return NULL;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* child.h - the IPsec SAs of one phase 2: keys, install, delete, through the kernel service. */
+/*
+ * child.h - the pairs of IPsec SAs of a configured child: keys, install and delete through the kernel service (child.c), and how one
+ * pair takes the place of another without a packet lost (child_life.c).
+ */
 #ifndef KEYFERRY_CHILD_H
 #define KEYFERRY_CHILD_H
 #include "address.h"
@@ -10,7 +13,32 @@
 #include "settings.h"
 #include "timer.h"
 
+struct engine;
 struct ike_sa;
+
+/*
+ * A child is one pair; of those of one configured child and peer at most one is current. The peer can receive with each of them, and we
+ * can until the end.
+ */
+enum child_stage {
+	CHILD_NEW,                   /* Quick Mode is not over                                              */
+	CHILD_READY,                 /* negotiated by us, who cannot know yet that the peer has message 3: not sent with */
+	CHILD_CURRENT,               /* we send with it                                                     */
+	CHILD_RETIRED,               /* another is current; the peer may still send with this one           */
+	CHILD_LINGERING,             /* deleted; only what was under way comes in                           */
+};
+
+enum {
+	/*
+	 * The peer has message 3 when something comes in on the new SA, or when it has not asked for it again by repeating message 2 for
+	 * so long: others than keyferry wait 4 s (charon) or 10 s (Cisco IOS) before they do.
+	 */
+	CHILD_READY_MS = 10000, CHILD_READY_POLL_MS = 250,
+	CHILD_RETIRE_MS = 2000,      /* what we sent with the old SA has arrived                            */
+	CHILD_RETIRE_PEER_MS = 10000, /* the peer began the new one, so deleting the old is its business first */
+	CHILD_LINGER_MS = 5000,      /* longer than a packet is under way, or a Delete before the packets sent ahead of it are read */
+	CHILD_AGAIN_MS = 1000,       /* least pause before a renewal that failed is tried again             */
+};
 
 /* shard; belongs to its ISAKMP SA */
 struct child {
@@ -18,32 +46,87 @@ struct child {
 	struct ike_sa *sa;
 	struct settings *settings;               /* keeps `config` alive                               */
 	const struct child_settings *config;
+	enum child_stage stage;
 	uint32_t id;                             /* the kernel's `child`: the same for all SAs of one configured child */
 	uint32_t spi_in, spi_out;                /* host order                                         */
 	struct esp_transform transform;
 	struct selector local_ts, remote_ts;
-	struct address remote;                   /* that the SAs were installed with                   */
+	struct address local, remote;            /* that the SAs are installed with                    */
 	bool transport, udp_encap;
-	bool has_inbound, has_outbound;          /* installed                                          */
+	bool has_inbound, has_outbound, has_policy; /* installed                                       */
 	bool initiated;
-	uint32_t lifetime;                       /* seconds, agreed                                    */
+	uint32_t message_id;                     /* of its Quick Mode                                  */
+	bool is_renewal;                         /* there was a current one when it was negotiated     */
+	bool was_up;                             /* EVENT_CHILD_UP or EVENT_CHILD_RENEWED was published */
+	struct lifetime lifetime;                /* agreed; the end                                    */
+	uint16_t renew_at;                       /* when it is renewed, in RENEW_WHOLE parts of the lifetime */
+	struct secret keys_out;                  /* CHILD_READY: owned, until it is sent with          */
 	uint64_t installed_at;
-	struct timer expiry;
+	struct timer renewal, expiry;
+	struct timer step;                       /* READY, RETIRED, LINGERING: what comes next         */
+	uint64_t ready_until;
 };
 
 /* KEYMAT of one direction (RFC 2409 5.5), from SKEYID_d; dh_shared empty without PFS. `out` is encryption key, salt, integrity key. */
 int child_keymat(const struct ike_sa *sa, const struct esp_transform *t, uint32_t spi, struct bytes dh_shared, struct bytes ni,
 		 struct bytes nr, struct secret *out) MUST_CHECK;
-/* Installs one direction; on a fault nothing of it is left. */
-int child_install(struct child *child, bool inbound, const struct secret *keymat) MUST_CHECK;
-int child_install_policy(struct child *child) MUST_CHECK;
-/* Removes both directions (and the policy, unless its intent keeps it) and frees. Tells nobody. */
+/*
+ * Installs the policy and, behind it, the inbound SA: what comes in is answered through the tunnel or not at all. On a fault nothing is left
+ * that child_free() does not remove.
+ */
+int child_install_inbound(struct child *child, const struct secret *keymat) MUST_CHECK;
+int child_install_outbound(struct child *child, const struct secret *keymat) MUST_CHECK;
+void child_remove_outbound(struct child *child);
+void child_remove_policy(const struct child *child);
+/* What was used of one direction; false: not known. */
+bool child_usage(const struct child *child, bool inbound, struct ipsec_usage *out);
+/* The ISAKMP SA is at another address, or its peer: so are its IPsec SAs. */
+void child_move(struct child *child, const struct address *local, const struct address *remote);
+/*
+ * Removes both directions and frees. A current one takes its policy along, unless its intent keeps it, and is said to be down. Tells the
+ * peer nothing.
+ */
 void child_free(struct child *child, const char *reason);
+/* The same for one that has no SA any more: see child_detach(). */
+void child_discard(struct child *child, struct engine *engine);
 struct child *child_find(struct ike_sa *sa, uint32_t spi, bool inbound);
+/* The current one, or one that is about to be; NULL: none. */
 struct child *child_find_config(struct ike_sa *sa, const struct child_settings *config);
 /* Stable for a child of a connection over reloads and restarts: a hash of both names, not 0. */
 uint32_t child_id(const struct connection_settings *c, const struct child_settings *child);
 /* The same for the SAs of one peer: where many may use a connection, each has policies of its own. */
 uint32_t child_id_of_peer(const struct ike_sa *sa, const struct child_settings *child, const struct selector *remote_ts);
+
+/* ---- child_life.c ---- */
+
+/* Draws the moment of renewal: once, before anything is installed. */
+void child_draw_renewal(struct child *child);
+/* Of the lifetime what the kernel service has to watch. */
+struct ipsec_limits child_limits(const struct child *child);
+/*
+ * Quick Mode is over and the inbound SA is there: the child belongs to the SA and takes the place of an older one. `keys_out` is copied.
+ * On a fault it is still the caller's.
+ */
+int child_established(struct child *child, const struct secret *keys_out) MUST_CHECK;
+/* The peer repeated message 2 of a Quick Mode that is over here, so it cannot receive yet what that negotiated. */
+void child_not_ready(struct ike_sa *sa, uint32_t message_id);
+/*
+ * It leaves its ISAKMP SA for another with the same peer, perhaps on another shard: between the two it belongs to whoever called, has no
+ * SA and no timer runs.
+ */
+void child_detach(struct child *child);
+void child_attach(struct child *child, struct ike_sa *sa);
+/* After that: where two are current, because both ends negotiated one under an ISAKMP SA each, one retires, the same at both ends. */
+void child_settle(struct ike_sa *sa);
+/* The peer deleted the SA that we send with: the pair is over, or another takes its place. */
+void child_deleted(struct child *child);
+/* The kernel service says that it is nearly used up, or (hard) is. */
+void child_used_up(struct child *child, bool hard);
+/* Is there another of the same configured child and peer that is current? */
+bool child_has_current(const struct child *child);
+/* Ends all pairs of this configured child and peer, and tells the peer. Returns how many were current. */
+size_t child_take_down(struct ike_sa *sa, const char *name, const char *reason);
+/* Renews it now; false: there is nothing to renew, or it is under way. */
+bool child_renew(struct child *child);
 
 #endif

@@ -54,17 +54,13 @@ struct expire {
 	bool inbound, hard;
 };
 
-static bool rekey_of(struct ike_sa *sa, const struct expire *expire)
+static bool tell_child(struct ike_sa *sa, const struct expire *expire)
 {
 	struct child *child = child_find(sa, expire->spi, expire->inbound);
 
 	if (!child)
 		return false;
-	log_at(&sa->ctx, LEVEL_INFO, "child-used-up", "child %s has %s: a new one is negotiated", child->config->name,
-	       expire->hard ? "used up its sequence numbers and sends no more" : "nearly used up its sequence numbers");
-	/* Its faults were logged where they were found. */
-	if (sa_want(sa, child->config->name) == 0)
-		sa_run_agenda(sa);
+	child_used_up(child, expire->hard);
 	return true;
 }
 
@@ -73,7 +69,7 @@ static void expire_work(struct ask *ask)
 	const struct expire *expire = CONTAINER(ask, struct expire, ask);
 
 	LIST_EACH(it, &ask->shard->sas.all)
-		if (rekey_of(CONTAINER(it, struct ike_sa, in_shard), expire))
+		if (tell_child(CONTAINER(it, struct ike_sa, in_shard), expire))
 			return;
 }
 

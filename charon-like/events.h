@@ -12,6 +12,7 @@ enum event_type {
 	EVENT_CHILD_DOWN,
 	EVENT_FAILURE,             /* an attempt of ours ended, or a peer's was refused: code and text say why */
 	EVENT_TRYING,              /* something was sent for the first time or again: for front ends that wait */
+	EVENT_CHILD_RENEWED,       /* another pair took the place of one that was up                 */
 };
 #define EVENT_BIT(type) (UINT64_C(1) << (type))
 

@@ -12,6 +12,7 @@
 
 #include "events.h"
 #include "exchange_points.h"
+#include "liveness.h"
 #include "shard.h"
 
 static struct loop *ex_loop(const struct exchange *ex)
@@ -133,14 +134,28 @@ static void set_timer(struct exchange *ex)
 		log_error(&ex->ctx, "no memory for a timer: a lost message is not sent again");
 }
 
+/* Of a peer that is silent altogether more ends than this exchange. */
+static void end_unanswered(struct exchange *ex)
+{
+	struct ike_sa *sa = ex->sa;
+	uint64_t began = ex->began;
+	bool is_question = ex->role == INITIATOR && !ex->mode->creates_sa;
+
+	say_no_answer(ex);
+	sa_hold(sa);
+	fail(ex);
+	if (is_question)
+		(void)liveness_no_answer(sa, began);
+	sa_release(sa);
+}
+
 static void retransmit(struct timer *timer)
 {
 	struct exchange *ex = CONTAINER(timer, struct exchange, timer);
 	const struct daemon_settings *daemon = &ex->sa->shard->engine->daemon;
 
 	if (!may_retransmit(ex) || ex->tries > daemon->retransmit_tries) {
-		say_no_answer(ex);
-		fail(ex);
+		end_unanswered(ex);
 		return;
 	}
 	ex->tries++;
@@ -322,6 +337,8 @@ static void finish(struct exchange *ex)
 /* False: it ended the exchange. */
 static bool commit(struct exchange *ex, const struct packet *packet, const struct message_out *out, size_t first_row)
 {
+	if (packet && packet_is_encrypted(packet))
+		liveness_heard(ex->sa);
 	if (packet) {
 		ex->received = map_hash(packet->data, packet->len);
 		ex->has_received = true;
@@ -380,6 +397,8 @@ static enum outcome run(struct exchange *ex, struct packet *packet)
 	ex->is_waiting = verdict == STEP_WAIT;
 	if (verdict == STEP_OK) {
 		settle_points(ex, packet, &before, scratch);
+		if (ex->sa->state == SA_ESTABLISHED && !(address_same(&before.remote, &ex->sa->remote) && address_same(&before.local, &ex->sa->local)))
+			sa_moved(ex->sa);
 		outcome = commit(ex, packet, &out, before.row) ? TAKEN : ENDED;
 	} else {
 		if (verdict == STEP_ABORT && ex->notify)

@@ -327,27 +327,18 @@ static int complain_send(const struct net *net, const struct address *local, con
 	return FAULT_SYSTEM;
 }
 
-/* Any thread. */
-static int net_send(void *state, const struct address *local, const struct address *remote, bool nat_port,
-		    struct bytes message)
+/* Any thread. With up to two pieces. */
+static int send_pieces(const struct net_socket *s, const struct address *local, const struct address *remote, struct iovec *pieces,
+		       size_t count)
 {
-	static const uint8_t marker[MARKER_SIZE];
-	struct net *net = state;
-	const struct net_socket *s = find_socket(net, remote->family, nat_port);
 	struct sockaddr_storage to;
-	struct iovec vectors[2] = {
-		{ (void *)(uintptr_t)marker, MARKER_SIZE }, { (void *)(uintptr_t)message.at, message.len },
-	};
 	union {
 		uint8_t octets[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 		struct cmsghdr align;
 	} ancillary = { { 0 } };
 
-	if (!s)
-		return complain_send(net, local, remote, "there is no socket of that family");
 	struct msghdr msg = {
-		.msg_name = &to, .msg_namelen = address_to_socket(remote, &to),
-		.msg_iov = nat_port ? vectors : vectors + 1, .msg_iovlen = nat_port ? 2 : 1,
+		.msg_name = &to, .msg_namelen = address_to_socket(remote, &to), .msg_iov = pieces, .msg_iovlen = count,
 	};
 	if (local->family == remote->family && !address_is_any(local)) {
 		msg.msg_control = ancillary.octets;
@@ -358,10 +349,38 @@ static int net_send(void *state, const struct address *local, const struct addre
 	for (int tries = s->is_nat ? 1 : 2; tries > 0; tries--)
 		if (sendmsg(s->watch.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 			return 0;
+	return FAULT_SYSTEM;
+}
+
+static int net_send(void *state, const struct address *local, const struct address *remote, bool nat_port,
+		    struct bytes message)
+{
+	static const uint8_t marker[MARKER_SIZE];
+	struct net *net = state;
+	const struct net_socket *s = find_socket(net, remote->family, nat_port);
+	struct iovec vectors[2] = {
+		{ (void *)(uintptr_t)marker, MARKER_SIZE }, { (void *)(uintptr_t)message.at, message.len },
+	};
+
+	if (!s)
+		return complain_send(net, local, remote, "there is no socket of that family");
+	if (send_pieces(s, local, remote, nat_port ? vectors : vectors + 1, nat_port ? 2 : 1) == 0)
+		return 0;
 	return complain_send(net, local, remote, strerror(errno));
+}
+
+/* RFC 3948 2.3. One that is not sent is the next one's business. */
+static void net_keepalive(void *state, const struct address *local, const struct address *remote)
+{
+	static const uint8_t octet = 0xff;
+	const struct net_socket *s = find_socket(state, remote->family, true);
+	struct iovec piece = { (void *)(uintptr_t)&octet, sizeof(octet) };
+
+	if (s)
+		(void)send_pieces(s, local, remote, &piece, 1);
 }
 
 struct transport net_transport(struct net *net)
 {
-	return (struct transport){ net_send, net };
+	return (struct transport){ .send = net_send, .keepalive = net_keepalive, .state = net };
 }

@@ -15,6 +15,8 @@ struct peer {
 	UT_hash_handle hh_connection;    /* by connection; several may be equal */
 	uint8_t cookies[2 * COOKIE_SIZE];
 	unsigned shard;
+	struct address local, remote;
+	uint64_t established_at;
 	struct list same_id;
 	bool heads;                      /* it is the one in by_id             */
 	char connection[64];
@@ -94,6 +96,9 @@ int peers_add(struct peers *peers, const struct ike_sa *sa)
 	memcpy(peer->cookies, sa->cookie, sizeof(peer->cookies));
 	memcpy(peer->ids, key.at, peer->id_len = key.len);
 	peer->shard = sa->shard->index;
+	peer->local = sa->local;
+	peer->remote = sa->remote;
+	peer->established_at = sa->established_at;
 	strncpy(peer->connection, sa->connection->name, sizeof(peer->connection) - 1);
 	list_init(&peer->same_id);
 	pthread_mutex_lock(&peers->lock);
@@ -197,7 +202,8 @@ void peers_forget_others(struct engine *engine, const struct ike_sa *sa)
 	pthread_mutex_lock(&peers->lock);
 	struct peer *head = find_ring(peers, sa);
 	for (struct peer *peer = head; peer; peer = next_of_ring(peer, head))
-		if (memcmp(peer->cookies, sa->cookie, sizeof(peer->cookies)) != 0 && speaks_for(sa, peer))
+		if (memcmp(peer->cookies, sa->cookie, sizeof(peer->cookies)) != 0 && speaks_for(sa, peer) &&
+		    peer->established_at < sa->created_at)
 			post_forget(engine, peer);
 	pthread_mutex_unlock(&peers->lock);
 }
@@ -220,6 +226,59 @@ void peers_forget_oldest(struct engine *engine, const struct ike_sa *sa)
 	if (count > SAS_PER_PEER_MAX)
 		post_forget(engine, oldest);
 	pthread_mutex_unlock(&peers->lock);
+}
+
+static struct peer *find_own(const struct peers *peers, const struct ike_sa *sa)
+{
+	struct peer *peer;
+
+	HASH_FIND(hh, peers->by_cookies, sa->cookie, sizeof(peer->cookies), peer);
+	return peer;
+}
+
+size_t peers_kin(struct peers *peers, const struct ike_sa *sa, struct peer_kin *out, size_t max)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&peers->lock);
+	const struct peer *own = find_own(peers, sa);
+	/* Against the order of coming: those before it, then, behind the ring's end, those after it. */
+	for (const struct list *it = own ? own->same_id.prev : NULL; it && it != &own->same_id && count < max; it = it->prev) {
+		const struct peer *peer = CONTAINER(it, const struct peer, same_id);
+		if (!speaks_for(sa, peer))
+			continue;
+		out[count] = (struct peer_kin){ .shard = peer->shard, .local = peer->local, .remote = peer->remote,
+						.established_at = peer->established_at };
+		memcpy(out[count++].cookies, peer->cookies, sizeof(peer->cookies));
+	}
+	pthread_mutex_unlock(&peers->lock);
+	return count;
+}
+
+void peers_move(struct peers *peers, const struct ike_sa *sa)
+{
+	pthread_mutex_lock(&peers->lock);
+	struct peer *own = find_own(peers, sa);
+	if (own) {
+		own->local = sa->local;
+		own->remote = sa->remote;
+	}
+	pthread_mutex_unlock(&peers->lock);
+}
+
+bool peers_elsewhere(struct peers *peers, const struct identity *local_id, const struct identity *remote_id, const struct address *remote)
+{
+	uint8_t buffer[IDS_MAX];
+	struct bytes key = ids_key(buffer, local_id, remote_id);
+	bool is_elsewhere = false;
+	struct peer *head;
+
+	pthread_mutex_lock(&peers->lock);
+	HASH_FIND(hh_id, peers->by_id, key.at, key.len, head);
+	for (struct peer *peer = head; peer && !is_elsewhere; peer = next_of_ring(peer, head))
+		is_elsewhere = !address_same_host(&peer->remote, remote);
+	pthread_mutex_unlock(&peers->lock);
+	return is_elsewhere;
 }
 
 int peers_shard_of(struct peers *peers, const char *connection)

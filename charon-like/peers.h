@@ -2,6 +2,7 @@
 /* peers.h - who is connected: the only structure that shards share. */
 #ifndef KEYFERRY_PEERS_H
 #define KEYFERRY_PEERS_H
+#include "address.h"
 #include "identity.h"
 #include "message.h"
 
@@ -20,12 +21,26 @@ void peers_remove(struct peers *peers, const struct ike_sa *sa);
  */
 bool peers_knows(struct peers *peers, const struct identity *local_id, const struct identity *remote_id);
 /*
- * INITIAL-CONTACT from the peer of `sa`: older SAs of the same two identities, on whichever shard, are freed without telling it;
- * only those of its connection where that does not say who the peer must be.
+ * INITIAL-CONTACT from the peer of `sa`: SAs of the same two identities, on whichever shard, that were there before the first message of
+ * `sa` are freed without telling it; one that came since was begun at the same time from the other end, and the peer has it.
+ * Only those of its connection where that does not say who the peer must be.
  */
 void peers_forget_others(struct engine *engine, const struct ike_sa *sa);
 /* More than SAS_PER_PEER_MAX of the same two identities and proof: the oldest is freed without telling it. */
 void peers_forget_oldest(struct engine *engine, const struct ike_sa *sa);
+/* Another SA with the same two identities as one that was added. */
+struct peer_kin {
+	uint8_t cookies[2][COOKIE_SIZE];
+	unsigned shard;
+	struct address local, remote;            /* when it was established, or since it moved     */
+	uint64_t established_at;                 /* loop ms                                        */
+};
+/* The newest first, only those that `sa` may speak for (see peers_forget_others()). Returns how many were written. */
+size_t peers_kin(struct peers *peers, const struct ike_sa *sa, struct peer_kin *out, size_t max);
+/* The peer of `sa`, or we, went elsewhere. */
+void peers_move(struct peers *peers, const struct ike_sa *sa);
+/* Is there an SA between these two identities whose peer is on another host? */
+bool peers_elsewhere(struct peers *peers, const struct identity *local_id, const struct identity *remote_id, const struct address *remote);
 /* Shard that has an SA of the connection, or -1. */
 int peers_shard_of(struct peers *peers, const char *connection);
 

@@ -15,6 +15,7 @@ enum {
 	ATTRIBUTES_MAX = 16,       /* attributes of one transform                                          */
 	OFFER_MAX = 24,            /* transforms we offer: some gear fails on long lists                   */
 	PROPOSAL_TEXT_MAX = 96,
+	LIFETIME_UNSAID = 28800,   /* RFC 2407 4.5: seconds, when an offer names none                      */
 };
 
 /* Phase 1 (RFC 2409 appendix A). Numbers are the wire's; 0 group only where that is said. */
@@ -64,6 +65,17 @@ bool esp_transform_same(const struct esp_transform *a, const struct esp_transfor
 
 /* ---- the SA payload's body (RFC 2408 3.4-3.6, RFC 2407 4.6.1): DOI, situation, proposals ---- */
 
+/* How long an SA may be used, whichever ends first; 0: that is no limit (of seconds, in an offer: not sent). */
+struct lifetime {
+	uint32_t seconds;
+	uint64_t bytes, packets;   /* IKEv1 has no number for packets: they are each end's own */
+};
+
+/* The attributes of a lifetime alone, as RESPONDER-LIFETIME carries them (RFC 2407 4.6.3.1). */
+void lifetime_put(struct writer *w, bool is_phase1, const struct lifetime *lifetime);
+/* FAULT_INPUT: these are no attributes, or others than these, or they contradict themselves. */
+int lifetime_read(struct lifetime *out, bool is_phase1, struct bytes attributes) MUST_CHECK;
+
 enum esp_mode { MODE_TUNNEL = 1, MODE_TRANSPORT = 2, MODE_UDP_TUNNEL = 3, MODE_UDP_TRANSPORT = 4 };
 
 /* One phase 1 transform as it stands in an SA payload. */
@@ -102,7 +114,8 @@ int esp_offers_read(struct esp_offers *out, struct bytes sa_body, char why[WHY_M
    the attributes it needs (encapsulation mode, lifetime, key length, auth, group, ESN). Of an ESP offer only the transforms with
    the first one's group are written: one Quick Mode carries one KE payload, so all its offers share the group (RFC 2409 5.5). */
 void ike_offers_put(struct writer *w, const struct ike_transforms *offer, const uint16_t *auths, size_t auth_count, uint32_t lifetime);
-void esp_offers_put(struct writer *w, const struct esp_transforms *offer, uint32_t spi, uint16_t mode, uint32_t lifetime);
+void esp_offers_put(struct writer *w, const struct esp_transforms *offer, uint32_t spi, uint16_t mode,
+		    const struct lifetime *lifetime);
 /* The responder's answer: the chosen transform repeated octet for octet, as RFC 2408 4.2 wants; for ESP with our SPI. */
 int sa_choice_put(struct writer *w, struct bytes sa_body, uint8_t proposal_number, uint8_t transform_number, uint8_t protocol,
 		  const uint32_t *spi) MUST_CHECK;

@@ -122,9 +122,26 @@ static bool attributes_read(struct attributes *a, struct bytes body, const struc
 	return true;
 }
 
+static uint64_t bytes_of_kilobytes(const struct attributes *a)
+{
+	uint64_t kilobytes = a->life[LIFE_KILOBYTES];
+
+	return kilobytes > UINT64_MAX / 1024 ? UINT64_MAX : kilobytes * 1024;
+}
+
 static uint32_t seconds_of(const struct attributes *a)
 {
 	return a->life[LIFE_SECONDS] > UINT32_MAX ? UINT32_MAX : (uint32_t)a->life[LIFE_SECONDS];
+}
+
+int lifetime_read(struct lifetime *out, bool is_phase1, struct bytes attributes)
+{
+	struct attributes a;
+
+	if (!attributes_read(&a, attributes, is_phase1 ? &ike_rules : &esp_rules) || a.fault)
+		return FAULT_INPUT;
+	*out = (struct lifetime){ .seconds = seconds_of(&a), .bytes = bytes_of_kilobytes(&a) };
+	return 0;
 }
 
 /* ---- what both phases check ---- */
@@ -343,7 +360,7 @@ static void esp_visit(void *arg, const struct sa_transform *t)
 		.transform = { .id = t->id, .key_bits = a.value[ESP_ATTR_KEY_LENGTH], .auth = a.value[ESP_ATTR_AUTH],
 			       .group = a.value[ESP_ATTR_GROUP], .esn = a.value[ESP_ATTR_ESN] == 1 },
 		.mode = a.value[ESP_ATTR_MODE], .lifetime = seconds_of(&a),
-		.lifetime_bytes = a.life[LIFE_KILOBYTES] > UINT64_MAX / 1024 ? UINT64_MAX : a.life[LIFE_KILOBYTES] * 1024,
+		.lifetime_bytes = bytes_of_kilobytes(&a),
 		.spi = t->spi.len == ESP_SPI_LEN ? read_u32(&spi) : 0,
 		.proposal_number = t->proposal_number, .transform_number = t->number, .protocol = t->protocol,
 	};

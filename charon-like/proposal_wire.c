@@ -142,18 +142,31 @@ static void basic_put(struct writer *w, uint16_t type, uint16_t value)
 }
 
 /* Type and duration, in this order (RFC 2407 4.5); the numbers of the two follow each other in both phases. */
-static void life_put(struct writer *w, uint16_t type, uint32_t seconds)
+static void life_put(struct writer *w, uint16_t type, uint16_t unit, uint32_t duration)
 {
-	if (seconds == 0)
+	if (duration == 0)
 		return;
-	basic_put(w, type, LIFE_SECONDS);
-	if (seconds <= UINT16_MAX) {
-		basic_put(w, type + 1, (uint16_t)seconds);
+	basic_put(w, type, unit);
+	if (duration <= UINT16_MAX) {
+		basic_put(w, type + 1, (uint16_t)duration);
 		return;
 	}
 	put_u16(w, type + 1);
-	put_u16(w, sizeof(seconds));
-	put_u32(w, seconds);
+	put_u16(w, sizeof(duration));
+	put_u32(w, duration);
+}
+
+static void lives_put(struct writer *w, uint16_t type, const struct lifetime *lifetime)
+{
+	uint64_t kilobytes = lifetime->bytes / 1024;
+
+	life_put(w, type, LIFE_SECONDS, lifetime->seconds);
+	life_put(w, type, LIFE_KILOBYTES, kilobytes > UINT32_MAX ? UINT32_MAX : (uint32_t)kilobytes);
+}
+
+void lifetime_put(struct writer *w, bool is_phase1, const struct lifetime *lifetime)
+{
+	lives_put(w, is_phase1 ? IKE_ATTR_LIFE_TYPE : ESP_ATTR_LIFE_TYPE, lifetime);
 }
 
 /* A generic header whose length is set by length_end(); returns where it begins. */
@@ -220,19 +233,19 @@ void ike_offers_put(struct writer *w, const struct ike_transforms *offer, const 
 			basic_put(w, IKE_ATTR_HASH, t->hash);
 			basic_put(w, IKE_ATTR_GROUP, t->group);
 			basic_put(w, IKE_ATTR_AUTH, auths[a]);
-			life_put(w, IKE_ATTR_LIFE_TYPE, lifetime);
+			life_put(w, IKE_ATTR_LIFE_TYPE, LIFE_SECONDS, lifetime);
 			length_end(w, begin);
 		}
 	}
 	length_end(w, proposal);
 }
 
-static void esp_attributes_put(struct writer *w, const struct esp_transform *t, uint16_t mode, uint32_t lifetime)
+static void esp_attributes_put(struct writer *w, const struct esp_transform *t, uint16_t mode, const struct lifetime *lifetime)
 {
 	if (t->group)
 		basic_put(w, ESP_ATTR_GROUP, t->group);
 	basic_put(w, ESP_ATTR_MODE, mode);
-	life_put(w, ESP_ATTR_LIFE_TYPE, lifetime);
+	lives_put(w, ESP_ATTR_LIFE_TYPE, lifetime);
 	if (t->auth)
 		basic_put(w, ESP_ATTR_AUTH, t->auth);
 	/* RFC 3602 5.3 and the like: also when it is 128. */
@@ -242,7 +255,8 @@ static void esp_attributes_put(struct writer *w, const struct esp_transform *t, 
 		basic_put(w, ESP_ATTR_ESN, 1);
 }
 
-void esp_offers_put(struct writer *w, const struct esp_transforms *offer, uint32_t spi, uint16_t mode, uint32_t lifetime)
+void esp_offers_put(struct writer *w, const struct esp_transforms *offer, uint32_t spi, uint16_t mode,
+		    const struct lifetime *lifetime)
 {
 	size_t count = 0, number = 0;
 

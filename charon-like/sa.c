@@ -10,6 +10,7 @@
 #include "child.h"
 #include "events.h"
 #include "ikev1/v1.h"
+#include "kin.h"
 #include "peers.h"
 #include "shard.h"
 
@@ -22,13 +23,6 @@ static void describe(const struct log_context *ctx, struct log_fields *fields)
 	if (sa->connection)
 		snprintf(fields->connection, sizeof(fields->connection), "%s", sa->connection->name);
 	snprintf(fields->sa, sizeof(fields->sa), "#%" PRIu32, sa->number);
-}
-
-static void expire(struct timer *timer)
-{
-	struct ike_sa *sa = CONTAINER(timer, struct ike_sa, expiry);
-
-	sa_delete(sa, "its lifetime is over");
 }
 
 static bool table_add(struct ike_sa *sa)
@@ -57,7 +51,7 @@ struct ike_sa *sa_new(struct shard *shard, enum role role, const uint8_t cookie[
 	}
 	sa->settings = settings_ref(settings);
 	sa->number = ++shard->sas.last_number * shard->engine->shard_count - shard->index;
-	sa->expiry.run = expire;
+	sa->created_at = loop_now(shard->loop);
 	list_init(&sa->in_group);
 	list_init(&sa->exchanges);
 	list_init(&sa->children);
@@ -126,7 +120,7 @@ static void really_free(struct ike_sa *sa)
 	list_remove(&sa->in_shard);
 	list_remove(&sa->in_connecting);
 	shard->sas.count--;
-	timer_stop(loop_timers(shard->loop), &sa->expiry);
+	sa_stop_life(sa);
 	identity_free(&sa->local_id);
 	identity_free(&sa->remote_id);
 	secret_free(&sa->keys);
@@ -176,7 +170,6 @@ void sa_delete(struct ike_sa *sa, const char *reason)
 
 void sa_established(struct ike_sa *sa)
 {
-	struct loop *loop = sa->shard->loop;
 	char chosen[PROPOSAL_TEXT_MAX], id[IDENTITY_TEXT_MAX];
 
 	sa->state = SA_ESTABLISHED;
@@ -184,9 +177,8 @@ void sa_established(struct ike_sa *sa)
 	sa->hint[0] = '\0';
 	leave_half_open(sa);
 	sa_set_key(sa);
-	sa->established_at = loop_now(loop);
-	if (sa->lifetime && timer_set(loop_timers(loop), &sa->expiry, sa->established_at + (uint64_t)sa->lifetime * 1000) < 0)
-		log_error(&sa->ctx, "no memory: this SA will not expire");
+	sa->established_at = sa->heard_at = loop_now(sa->shard->loop);
+	sa_start_life(sa);
 	if (peers_add(sa->shard->engine->peers, sa) < 0)
 		log_error(&sa->ctx, "no memory: this peer will not be known to others");
 	log_info(&sa->ctx, "phase 1 is up: peer is %s, %s%s", identity_text(id, &sa->remote_id),
@@ -194,27 +186,49 @@ void sa_established(struct ike_sa *sa)
 		 sa->local_nat && sa->remote_nat ? ", both behind NAT" : sa->local_nat ? ", we are behind NAT" :
 		 sa->remote_nat ? ", peer is behind NAT" : "");
 	sa_publish(sa, EVENT_IKE_UP, NULL, chosen);
-	if (sa->peer_initial_contact)
-		peers_forget_others(sa->shard->engine, sa);
-	peers_forget_oldest(sa->shard->engine, sa);
 	/* A reload came while it was on its way. */
-	if (shard_rebind(sa, sa->shard->settings))
-		sa_run_agenda(sa);
-	else
+	if (!shard_rebind(sa, sa->shard->settings)) {
 		sa_delete(sa, "its connection was removed or changed meanwhile");
+		return;
+	}
+	kin_take_over(sa);
+	peers_forget_oldest(sa->shard->engine, sa);
+	sa_run_agenda(sa);
 }
 
-static bool is_under_way(const struct ike_sa *sa, const char *child)
+struct exchange *sa_find_negotiation(struct ike_sa *sa, const char *child, enum role role)
 {
-	for (const struct list *it = sa->wanted.next; it != &sa->wanted; it = it->next)
+	struct ike_sa *kin[KIN_MAX];
+	size_t count = kin_of(sa, kin);
+
+	for (size_t i = 0; i < count; i++) {
+		LIST_EACH(it, &kin[i]->exchanges) {
+			struct exchange *ex = CONTAINER(it, struct exchange, in_sa);
+			const char *name = ex->role == role ? exchange_child(ex) : NULL;
+			if (name && strcmp(name, child) == 0)
+				return ex;
+		}
+	}
+	return NULL;
+}
+
+/* Also by the peer: two at once would make two pairs. */
+static bool is_under_way(struct ike_sa *sa, const char *child)
+{
+	LIST_EACH(it, &sa->wanted)
 		if (strcmp(CONTAINER(it, const struct want, in_sa)->child->name, child) == 0)
 			return true;
-	for (const struct list *it = sa->exchanges.next; it != &sa->exchanges; it = it->next) {
-		const struct exchange *ex = CONTAINER(it, const struct exchange, in_sa);
-		const char *name = ex->role == INITIATOR ? exchange_child(ex) : NULL;
-		if (name && strcmp(name, child) == 0)
+	return sa_find_negotiation(sa, child, INITIATOR) || sa_find_negotiation(sa, child, RESPONDER);
+}
+
+static bool is_up(struct ike_sa *sa, const struct child_settings *child)
+{
+	struct ike_sa *kin[KIN_MAX];
+	size_t count = kin_of(sa, kin);
+
+	for (size_t i = 0; i < count; i++)
+		if (child_find_config(kin[i], child))
 			return true;
-	}
 	return false;
 }
 
@@ -226,18 +240,19 @@ const struct child_settings *sa_child_settings(const struct connection_settings 
 	return NULL;
 }
 
-int sa_want(struct ike_sa *sa, const char *name)
+int sa_want(struct ike_sa *sa, const char *name, bool is_renewal)
 {
 	const struct child_settings *child = sa_child_settings(sa->connection, name);
 
 	if (!child)
 		return FAULT_NOT_FOUND;
-	if (is_under_way(sa, name))
+	if (is_under_way(sa, name) || (!is_renewal && is_up(sa, child)))
 		return 0;
 	struct want *want = calloc(1, sizeof(*want));
 	if (!want)
 		return FAULT_MEMORY;
 	want->child = child;
+	want->is_renewal = is_renewal;
 	list_append(&sa->wanted, &want->in_sa);
 	return 0;
 }
@@ -251,8 +266,12 @@ void sa_run_agenda(struct ike_sa *sa)
 	while (!list_empty(&sa->wanted)) {
 		struct want *want = CONTAINER(list_first(&sa->wanted), struct want, in_sa);
 		const struct child_settings *child = want->child;
+		bool is_renewal = want->is_renewal;
 		list_remove(&want->in_sa);
 		free(want);
+		/* The peer was faster. */
+		if (is_under_way(sa, child->name) || (!is_renewal && is_up(sa, child)))
+			continue;
 		if (quick) {
 			/* A fault was logged and published where it was found. */
 			if (exchange_start(sa, quick->ops, child) < 0)
@@ -357,6 +376,7 @@ int sa_send(struct ike_sa *sa, struct bytes message)
 	const struct transport *transport = &sa->shard->engine->transport;
 
 	sa->packets_out++;
+	sa->sent_at = loop_now(sa->shard->loop);
 	sa->bytes_out += message.len;
 	return transport->send(transport->state, &sa->local, &sa->remote, sa->is_float, message);
 }

@@ -63,8 +63,15 @@ struct ike_sa {
 	uint8_t prf_len, key_len;
 	uint8_t last_iv[16];                     /* last ciphertext block of phase 1 (RFC 2409 appendix B) */
 	uint32_t lifetime;                       /* seconds                                            */
-	uint64_t established_at;                 /* loop ms                                            */
-	struct timer expiry;
+	uint64_t created_at, established_at;     /* loop ms                                            */
+	uint64_t heard_at, sent_at;              /* last authentic IKE message of the peer, last one of ours */
+	struct timer expiry, renewal;
+	struct timer surplus;                    /* set: another has taken over from this one          */
+	struct timer liveness, keepalive;        /* liveness.h                                         */
+	uint64_t asked_at;                       /* the first question that is not answered            */
+	uint32_t dpd_sequence;
+	uint8_t dpd_probes;                      /* unanswered                                         */
+	bool peer_dpd, peer_is_keyferry;         /* what its vendor IDs said                           */
 	char hint[160];                          /* what somebody unauthenticated said about the peer, for people */
 	struct list exchanges, children, echoes;
 	struct list wanted;                      /* struct want: children to be started, the agenda    */
@@ -77,6 +84,7 @@ struct ike_sa {
 struct want {
 	struct list in_sa;
 	const struct child_settings *child;
+	bool is_renewal;             /* also when there is a current one                   */
 };
 
 static inline struct bytes sa_skeyid_d(const struct ike_sa *sa)
@@ -130,8 +138,28 @@ void sa_established(struct ike_sa *sa);
 void sa_run_agenda(struct ike_sa *sa);
 /* NULL: the connection has no such child. */
 const struct child_settings *sa_child_settings(const struct connection_settings *c, const char *name);
-/* By the name in its connection. Does nothing when it is wanted or negotiated already. FAULT_NOT_FOUND, FAULT_MEMORY. */
-int sa_want(struct ike_sa *sa, const char *child) MUST_CHECK;
+/*
+ * By the name in its connection. Does nothing when it is wanted or negotiated already or, unless it is for a renewal, up. FAULT_NOT_FOUND,
+ * FAULT_MEMORY.
+ */
+int sa_want(struct ike_sa *sa, const char *child, bool is_renewal) MUST_CHECK;
+/* The Quick Mode that negotiates it, with this or another SA of the same peer; NULL: none. */
+struct exchange *sa_find_negotiation(struct ike_sa *sa, const char *child, enum role role);
+
+/* ---- sa_life.c ---- */
+
+/* When to renew an SA, in RENEW_WHOLE parts of its lifetime. */
+uint16_t sa_draw_renewal(const struct ike_sa *sa, bool initiated);
+/* Phase 1 is over: its lifetime and the asking after the peer begin. */
+void sa_start_life(struct ike_sa *sa);
+void sa_stop_life(struct ike_sa *sa);
+/* Another has taken over: this one is deleted in a while, when nothing runs under it. */
+void sa_set_surplus(struct ike_sa *sa);
+/* The peer deleted it, or its time is over: its children live on where the peer has another SA. */
+void sa_end(struct ike_sa *sa, const char *reason, bool tell);
+/* We or the peer are at another address: IPsec SAs follow. */
+void sa_moved(struct ike_sa *sa);
+
 bool sa_message_id_seen(const struct ike_sa *sa, uint32_t message_id);
 int sa_remember_message_id(struct ike_sa *sa, uint32_t message_id) MUST_CHECK;
 /* A new message ID, random, not 0 and in use by no exchange of the SA. FAULT_CRYPTO. */

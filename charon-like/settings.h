@@ -22,11 +22,19 @@ enum {
 	PHASE1_LIFETIME = 8 * 3600,
 	CHILD_LIFETIME = 3600,
 	LIFETIME_MIN = 10,                   /* below it a rekeying that loses a packet ends after the SA            */
+	/*
+	 * When an SA is renewed, in parts of its lifetime: the initiator somewhere in the tenth after 80 %, its peer in the twentieth after
+	 * 90 %, so that both rarely begin at once, and there is time to lose packets. What is drawn keeps a thousand SAs of one moment apart.
+	 */
+	RENEW_WHOLE = 10000, RENEW_INITIATOR = 8000, RENEW_INITIATOR_SPAN = 1000, RENEW_RESPONDER = 9000, RENEW_RESPONDER_SPAN = 500,
+	LIFETIME_PACKETS_MIN = 1000,         /* less is used up while the next SA is negotiated                      */
 	LIFETIME_MAX = 30 * 86400,           /* the longest that deployed routers (Cisco IOS) can be told            */
 	/* Several cores and batches of 64 KiB reorder by hundreds of packets; a window of 64 would drop them. */
 	REPLAY_WINDOW = 1024,
 	REPLAY_WINDOW_MIN = 64,              /* RFC 4303 3.4.3                                                       */
 	REPLAY_WINDOW_MAX = 4096,            /* XFRMA_REPLAY_ESN_MAX of Linux                                        */
+	/* Short enough for people to wait, long enough that idle tunnels cost a packet a minute. RFC 3706 6 names no number. */
+	DPD_SECONDS = 30, DPD_SECONDS_MIN = 2, DPD_SECONDS_MAX = 86400,
 	CHILD_MTU_MIN = 576,                 /* RFC 791: every IPv4 host takes it                                    */
 	CHILD_MTU_MIN_IPV6 = 1280,           /* RFC 8200 5                                                           */
 	PSK_IDS_MAX = 64,                    /* what more know is no secret; a range or %any says so honestly        */
@@ -45,7 +53,13 @@ enum {
 	RETRANSMIT_FIRST_MS = 500, RETRANSMIT_FIRST_MS_MIN = 100, RETRANSMIT_FIRST_MS_MAX = 30000,
 };
 
+/* Of lifetime-bytes: a second of a slow link. More than the largest is no limit at all. */
+#define LIFETIME_BYTES_MIN (UINT64_C(1) << 20)
+#define LIFETIME_BYTES_MAX (UINT64_C(1) << 42)
+
 enum keep { KEEP_PASSIVE, KEEP_ON_DEMAND, KEEP_UP };
+/* A peer that is connected comes again from elsewhere: the new takes the place of the old, the old stays and the new is refused, or both stay. */
+enum unique { UNIQUE_REPLACE, UNIQUE_KEEP, UNIQUE_NEVER };
 enum encap { ENCAP_AUTO, ENCAP_YES, ENCAP_NO };     /* UDP encapsulation: when there is a NAT (or the kernel service wants it), always, never */
 
 struct child_settings {
@@ -55,7 +69,7 @@ struct child_settings {
 	bool local_is_host, remote_is_host;
 	bool transport;
 	struct esp_transforms proposals;
-	uint32_t lifetime;                   /* seconds                                                              */
+	struct lifetime lifetime;
 	uint32_t replay_window;              /* packets                                                              */
 	uint16_t mtu;                        /* of inner packets; 0: from the path                                   */
 	const struct config_node *node;
@@ -75,6 +89,8 @@ struct connection_settings {
 	struct ike_transforms proposals;
 	uint32_t lifetime;                   /* seconds                                                              */
 	enum encap encap;
+	enum unique unique;
+	uint32_t dpd;                        /* seconds of silence before a peer is asked whether it is there; 0: never */
 	struct child_settings *children;
 	size_t child_count;
 	const struct config_node *node;
@@ -150,7 +166,10 @@ const struct connection_settings *settings_match(const struct settings *s, const
  */
 const struct psk_settings *settings_psk(const struct settings *s, const struct address *local, const struct identity *local_id,
 					const struct address *remote, const struct identity *remote_id, char how[WHY_MAX]);
-/* True when both mean the same for SAs that exist (name, addresses, IDs, phase 1; children are compared one by one). */
+/*
+ * True when both mean the same for SAs that exist (name, addresses, IDs, phase 1; children are compared one by one). `dpd` and
+ * `unique` do not count: what exists heeds the new ones.
+ */
 bool connection_settings_same(const struct connection_settings *a, const struct connection_settings *b);
 bool child_settings_same(const struct child_settings *a, const struct child_settings *b);
 

@@ -69,6 +69,8 @@ static void child_check(struct check *check, const struct child_settings *child)
 void child_read(struct check *check, const struct config_node *node, struct child_settings *child)
 {
 	static const struct number_rule lifetime = { "lifetime", CHILD_LIFETIME, LIFETIME_MIN, LIFETIME_MAX };
+	static const struct size_rule bytes = { "lifetime-bytes", LIFETIME_BYTES_MIN, LIFETIME_BYTES_MAX };
+	static const struct size_rule packets = { "lifetime-packets", LIFETIME_PACKETS_MIN, LIFETIME_BYTES_MAX };
 	static const struct number_rule window = { "replay-window", REPLAY_WINDOW, REPLAY_WINDOW_MIN, REPLAY_WINDOW_MAX };
 	static const struct number_rule mtu = { "mtu", 0, CHILD_MTU_MIN, UINT16_MAX };
 	static const char *const modes[] = { "tunnel", "transport", NULL };
@@ -83,7 +85,9 @@ void child_read(struct check *check, const struct config_node *node, struct chil
 	child->transport = word_choice(check, node, "mode", modes, 0) == 1;
 	child->local_is_host = selector_read_end(check, node, "local", &child->local);
 	child->remote_is_host = selector_read_end(check, node, "remote", &child->remote);
-	child->lifetime = word_seconds(check, node, &lifetime);
+	child->lifetime.seconds = word_seconds(check, node, &lifetime);
+	child->lifetime.bytes = word_size(check, node, &bytes);
+	child->lifetime.packets = word_size(check, node, &packets);
 	child->replay_window = word_number(check, node, &window);
 	child->mtu = (uint16_t)word_number(check, node, &mtu);
 	if (check->crypto &&

@@ -120,6 +120,9 @@ static void children_read(struct check *check, struct connection_settings *c)
 void connection_read(struct check *check, const struct config_node *node, struct connection_settings *c)
 {
 	static const char *const keeps[] = { "passive", "on-demand", "up", NULL };
+	static const char *const uniques[] = { "replace", "keep", "never", NULL };
+	static const struct number_rule dpd = { "dpd", DPD_SECONDS, DPD_SECONDS_MIN, DPD_SECONDS_MAX };
+	const char *dpd_word = config_get(node, "dpd");
 	static const char *const encaps[] = { "auto", "yes", "no", NULL };
 	/* A missing <phase1> is one that says nothing. */
 	static const struct config_node empty = { .name = "phase1", .text = "" };
@@ -135,6 +138,9 @@ void connection_read(struct check *check, const struct config_node *node, struct
 			    "digit, and have at most %d of them", c->name, NAME_WORD_MAX);
 	c->keep = (enum keep)word_choice(check, node, "keep", keeps, KEEP_PASSIVE);
 	c->encap = (enum encap)word_choice(check, node, "encap", encaps, ENCAP_AUTO);
+	c->unique = (enum unique)word_choice(check, node, "unique", uniques, UNIQUE_REPLACE);
+	if (!dpd_word || strcmp(dpd_word, "no") != 0)
+		c->dpd = word_seconds(check, node, &dpd);
 	if (node_child(node, "local"))
 		local_read(check, node_child(node, "local"), c);
 	if (node_child(node, "remote"))

@@ -67,7 +67,7 @@ static const struct element_rule rules[] = {
 		.needs = no_needs,
 	}, {
 		.name = "connection",
-		.attributes = WORDS("name", "keep", "encap"),
+		.attributes = WORDS("name", "keep", "encap", "dpd", "unique"),
 		.required = WORDS("name"),
 		.children = WORDS("local", "remote", "phase1", "child"),
 		.once = WORDS("local", "remote", "phase1"),
@@ -95,7 +95,8 @@ static const struct element_rule rules[] = {
 		.needs = no_needs,
 	}, {
 		.name = "child",
-		.attributes = WORDS("name", "local", "remote", "mode", "proposals", "lifetime", "replay-window", "mtu"),
+		.attributes = WORDS("name", "local", "remote", "mode", "proposals", "lifetime", "lifetime-bytes",
+				    "lifetime-packets", "replay-window", "mtu"),
 		.required = WORDS("name"),
 		.children = nothing,
 		.once = nothing,

@@ -73,6 +73,12 @@ struct number_rule {
 uint32_t word_number(struct check *check, const struct config_node *node, const struct number_rule *rule);
 /* "90", "90s", "30m", "8h", "1d", in seconds. */
 uint32_t word_seconds(struct check *check, const struct config_node *node, const struct number_rule *rule);
+/* "1000000", "512M", "4G": K, M, G, T are powers of 1024. 0 when it is not there. */
+struct size_rule {
+	const char *attribute;
+	uint64_t min, max;
+};
+uint64_t word_size(struct check *check, const struct config_node *node, const struct size_rule *rule);
 /* Index of the attribute's value in `words`, which ends with NULL. */
 size_t word_choice(struct check *check, const struct config_node *node, const char *attribute, const char *const *words,
 		   size_t fallback);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* settings_words.c - single values of a configuration: numbers, durations, words of a list, names; and how to complain. */
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,15 +109,15 @@ size_t word_choice(struct check *check, const struct config_node *node, const ch
 
 /* ---- numbers ---- */
 
-/* Digits up to the first other character, which `end` points to; false for none, or for what no limit of ours allows. */
+/* Digits up to the first other character, which `end` points to; false for none. What no limit of ours allows becomes the largest. */
 static bool number_parse(const char *text, uint64_t *out, const char **end)
 {
 	const char *at = text;
 
 	for (*out = 0; *at >= '0' && *at <= '9'; at++) {
 		*out = *out * 10 + (uint64_t)(*at - '0');
-		if (*out > UINT32_MAX)
-			*out = (uint64_t)UINT32_MAX + 1;
+		if (*out > LIFETIME_BYTES_MAX)
+			*out = LIFETIME_BYTES_MAX + 1;
 	}
 	*end = at;
 	return at > text;
@@ -169,6 +170,32 @@ uint32_t word_seconds(struct check *check, const struct config_node *node, const
 		return (uint32_t)(number * unit);
 	check_error(check, node, "%s '%s' must be from %us to %us", rule->attribute, value, rule->min, rule->max);
 	return rule->fallback;
+}
+
+uint64_t word_size(struct check *check, const struct config_node *node, const struct size_rule *rule)
+{
+	static const char units[] = "KMGT";
+	const char *value = config_get(node, rule->attribute), *end = "";
+	const char *unit = NULL;
+	uint64_t number = 0;
+
+	if (!value)
+		return 0;
+	bool is_size = number_parse(value, &number, &end);
+	if (is_size && *end) {
+		unit = strchr(units, *end);
+		is_size = unit && !end[1];
+	}
+	if (!is_size) {
+		check_error(check, node, "%s '%s' is not a size; write 1000000, 500K, 512M, 4G or 1T", rule->attribute, value);
+		return 0;
+	}
+	for (int step = 0; unit && step <= unit - units && number <= LIFETIME_BYTES_MAX; step++)
+		number *= 1024;
+	if (number >= rule->min && number <= rule->max)
+		return number;
+	check_error(check, node, "%s '%s' must be from %" PRIu64 " to %" PRIu64, rule->attribute, value, rule->min, rule->max);
+	return 0;
 }
 
 /* ---- names ---- */

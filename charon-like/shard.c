@@ -206,6 +206,7 @@ static bool answer_from_echo(struct ike_sa *sa, const struct packet *packet, con
 
 	if (!echo)
 		return false;
+	child_not_ready(sa, echo->message_id);
 	if (echo->sendings++ < ANSWERS_MAX && sa_send(sa, bytes_of(echo->message, echo->len)) < 0)
 		log_debug(&sa->ctx, "the answer could not be sent again");
 	return true;

@@ -35,6 +35,8 @@ void packet_free(struct packet *packet);
 /* Sends one message: 0 or FAULT_SYSTEM (logged, rate-limited). Any thread. local.family 0: the route decides. */
 struct transport {
 	int (*send)(void *state, const struct address *local, const struct address *remote, bool nat_port, struct bytes message);
+	/* One octet from the NAT port that the peer ignores (RFC 3948 2.3). May be NULL. */
+	void (*keepalive)(void *state, const struct address *local, const struct address *remote);
 	void *state;
 };
 
@@ -87,6 +89,8 @@ void engine_hint(struct engine *engine, const struct address *remote, const char
 
 /* Commands, on the shard's thread. `child` NULL: all. FAULT_NOT_FOUND, FAULT_UNSUPPORTED (%any), ...; logged. */
 int shard_up(struct shard *shard, const char *connection, const char *child) MUST_CHECK;
+/* Begins another phase 1 with the peer of `sa`, to take over from it. */
+int shard_renew(struct ike_sa *sa) MUST_CHECK;
 /* Returns how many SAs (children with `child`) were deleted at the peer. */
 size_t shard_down(struct shard *shard, const char *connection, const char *child);
 void shard_delete_all(struct shard *shard, const char *reason);

@@ -33,9 +33,7 @@ static int want_children(struct ike_sa *sa, const struct connection_settings *c,
 		if (child && strcmp(child, c->children[i].name) != 0)
 			continue;
 		found = true;
-		if (child_find_config(sa, &c->children[i]))
-			continue;
-		int fault = sa_want(sa, c->children[i].name);
+		int fault = sa_want(sa, c->children[i].name, false);
 		if (fault < 0)
 			return fault;
 	}
@@ -68,7 +66,8 @@ static const struct exchange_mode *mode_by_word(const struct shard *shard, const
 	return NULL;
 }
 
-static int initiate(struct shard *shard, const struct connection_settings *c, const char *child, const struct address *remote)
+/* A phase 1 to `remote` that brings up what is wanted afterwards: a child, all (child NULL), or what it takes over (`renews`). */
+static int initiate(struct shard *shard, const struct connection_settings *c, const char *child, const struct address *remote, bool renews)
 {
 	const struct exchange_mode *mode = mode_by_word(shard, c->mode);
 	uint8_t cookie[2][COOKIE_SIZE];
@@ -95,7 +94,8 @@ static int initiate(struct shard *shard, const struct connection_settings *c, co
 		return FAULT_SYSTEM;
 	}
 	sa->local.port = shard->engine->daemon.port;
-	if ((fault = sa_set_connection(sa, c)) < 0 || (fault = want_children(sa, c, child)) < 0 || (fault = exchange_start(sa, mode, NULL)) < 0)
+	if ((fault = sa_set_connection(sa, c)) < 0 || (!renews && (fault = want_children(sa, c, child)) < 0) ||
+	    (fault = exchange_start(sa, mode, NULL)) < 0)
 		sa_free(sa);
 	return fault;
 }
@@ -136,7 +136,7 @@ static void resolve_done(struct errand *errand)
 		publish_failure(shard, resolve->connection, "dns", text);
 	} else if (c && !loop_stopping(shard->loop)) {
 		/* What went wrong was said where it was found. */
-		if (initiate(shard, c, resolve->child[0] ? resolve->child : NULL, &resolve->address) < 0)
+		if (initiate(shard, c, resolve->child[0] ? resolve->child : NULL, &resolve->address, false) < 0)
 			log_debug(shard->engine->log, "connection %s could not be started", resolve->connection);
 	}
 	free(resolve);
@@ -183,24 +183,23 @@ int shard_up(struct shard *shard, const char *connection, const char *child)
 		return FAULT_UNSUPPORTED;
 	}
 	int fault = address_from_bytes(&remote, c->remote.family, bytes_of(c->remote.first, address_len(c->remote.family)));
-	return fault < 0 ? fault : initiate(shard, c, child, &remote);
+	return fault < 0 ? fault : initiate(shard, c, child, &remote, false);
 }
 
-static size_t child_down(struct ike_sa *sa, const char *name)
+int shard_renew(struct ike_sa *sa)
 {
-	size_t count = 0;
+	struct shard *shard = sa->shard;
+	const struct connection_settings *c = settings_connection(shard->settings, sa->connection->name);
 
-	sa_hold(sa);
-	LIST_EACH(it, &sa->children) {
-		struct child *child = CONTAINER(it, struct child, in_sa);
-		if (strcmp(child->config->name, name) != 0)
-			continue;
-		v1_tell_child_deleted(child);
-		child_free(child, "it was asked to go down");
-		count++;
+	if (!c)
+		return FAULT_NOT_FOUND;
+	/* One may be on its way still. */
+	LIST_EACH(it, &sa->group->sas) {
+		const struct ike_sa *other = CONTAINER(it, const struct ike_sa, in_group);
+		if (other->state == SA_CONNECTING && other->role == INITIATOR && address_same_host(&other->remote, &sa->remote))
+			return FAULT_EXISTS;
 	}
-	sa_release(sa);
-	return count;
+	return initiate(shard, c, NULL, &sa->remote, true);
 }
 
 size_t shard_down(struct shard *shard, const char *connection, const char *child)
@@ -215,7 +214,7 @@ size_t shard_down(struct shard *shard, const char *connection, const char *child
 		next = it->next;
 		is_last = next == &group->sas;
 		if (child) {
-			count += child_down(sa, child);
+			count += child_take_down(sa, child, "it was asked to go down");
 		} else {
 			sa_delete(sa, "it was asked to go down");
 			count++;

@@ -93,7 +93,7 @@ static json_t *child_json(const struct child *child, uint64_t now)
 			 "local", selector_text(local, &child->local_ts),
 			 "remote", selector_text(remote, &child->remote_ts),
 			 "age_seconds", seconds_since(child->installed_at, now),
-			 "lifetime_seconds", (json_int_t)child->lifetime,
+			 "lifetime_seconds", (json_int_t)child->lifetime.seconds,
 			 "left_seconds", seconds_left(&child->expiry, now),
 			 "in", usage_json(child, true, now),
 			 "out", usage_json(child, false, now));

@@ -100,16 +100,15 @@ static void installs(void)
 
 	for (size_t i = 0; i < sizeof(keymat); i++)
 		keymat[i] = (uint8_t)i;
-	CU_ASSERT_EQUAL(child_install(child, true, &keys), 0);
+	CU_ASSERT_EQUAL(child_install_inbound(child, &keys), 0);
 	CU_ASSERT(child->has_inbound && !child->has_outbound);
-	CU_ASSERT_EQUAL(child_install(child, false, &keys), 0);
+	CU_ASSERT_EQUAL(child_install_outbound(child, &keys), 0);
 	CU_ASSERT(told.add_count == 2 && told.added[0].inbound && told.added[0].spi == 0x1111);
 	CU_ASSERT(!told.added[1].inbound && told.added[1].spi == 0x2222);
 	CU_ASSERT(told.added[0].encryption_key.len == 20 && told.added[0].integrity_key.len == 3);
 	CU_ASSERT(memcmp(told.keys[0], keymat, sizeof(keymat)) == 0);
 	CU_ASSERT(told.added[0].replay_window == 512 && told.added[0].mtu == 1300 && told.added[0].child == 77);
 	CU_ASSERT(address_same(&told.added[0].remote, &bench->sa->remote));
-	CU_ASSERT_EQUAL(child_install_policy(child), 0);
 	CU_ASSERT(told.policies == 1 && told.policy.child == 77 && !told.policy.want_acquire);
 	child_free(child, "the test is over");
 	CU_ASSERT(told.deletes == 2 && told.policy_deletes == 1);
@@ -127,13 +126,13 @@ static void refused(void)
 	struct secret keys = { keymat, sizeof(keymat) };
 
 	told.refuse = FAULT_SYSTEM;
-	CU_ASSERT_EQUAL(child_install(child, true, &keys), FAULT_SYSTEM);
+	CU_ASSERT_EQUAL(child_install_inbound(child, &keys), FAULT_SYSTEM);
 	CU_ASSERT(!child->has_inbound);
 	told.refuse = 0;
-	CU_ASSERT_EQUAL(child_install(child, true, &keys), 0);
+	CU_ASSERT_EQUAL(child_install_inbound(child, &keys), 0);
 	child_free(child, "it could not be installed");
 	/* Only what is there is taken away. */
-	CU_ASSERT(told.deletes == 1 && told.deleted[0] == 0x1111 && told.policy_deletes == 0);
+	CU_ASSERT(told.deletes == 1 && told.deleted[0] == 0x1111 && told.policy_deletes == 1);
 	bench_free(bench);
 }
 
@@ -147,8 +146,7 @@ static void policy_stays(void)
 		struct child *child = make_child(bench, &told, connections[i]);
 		uint8_t keymat[23] = { 0 };
 		struct secret keys = { keymat, sizeof(keymat) };
-		CU_ASSERT(child_install(child, true, &keys) == 0 && child_install(child, false, &keys) == 0);
-		CU_ASSERT_EQUAL(child_install_policy(child), 0);
+		CU_ASSERT(child_install_inbound(child, &keys) == 0 && child_install_outbound(child, &keys) == 0);
 		CU_ASSERT_EQUAL(told.policy.want_acquire, connections[i]->keep == KEEP_ON_DEMAND);
 		child_free(child, "the test is over");
 		CU_ASSERT(told.deletes == 2 && told.policy_deletes == 0);
@@ -168,9 +166,10 @@ static void found(void)
 	CU_ASSERT_PTR_EQUAL(child_find(bench->sa, 0x4444, false), second);
 	CU_ASSERT_PTR_NULL(child_find(bench->sa, 0x4444, true));
 	CU_ASSERT_PTR_NULL(child_find_config(bench->sa, &settings));
-	second->has_outbound = true;
+	second->stage = CHILD_CURRENT;
 	CU_ASSERT_PTR_EQUAL(child_find_config(bench->sa, &settings), second);
-	second->has_outbound = false;
+	second->stage = CHILD_RETIRED;
+	CU_ASSERT_PTR_NULL(child_find_config(bench->sa, &settings));
 	/* They go with their SA. */
 	bench_free(bench);
 }

@@ -207,7 +207,7 @@ static inline struct bench *bench_new(enum role role)
 	bench->subscription = bus_subscribe(bench->bus, bench->loop, EVENT_BIT(EVENT_FAILURE), bench_event, bench);
 	bench->engine.log = log_root(bench->log);
 	bench->engine.bus = bench->bus;
-	bench->engine.transport = (struct transport){ bench_send, bench };
+	bench->engine.transport = (struct transport){ .send = bench_send, .state = bench };
 	bench->engine.peers = peers_new();
 	bench->engine.daemon.retransmit_tries = TRIES;
 	bench->engine.daemon.retransmit_first_ms = FIRST_MS;

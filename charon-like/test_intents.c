@@ -67,7 +67,7 @@ bool connection_settings_same(const struct connection_settings *a, const struct 
 
 bool child_settings_same(const struct child_settings *a, const struct child_settings *b)
 {
-	return a->lifetime == b->lifetime;
+	return a->lifetime.seconds == b->lifetime.seconds;
 }
 
 uint32_t child_id(const struct connection_settings *c, const struct child_settings *child)
@@ -348,7 +348,7 @@ static void reload_touches_what_changed(void)
 	struct settings old = { before, COUNT(before), 0 }, new = { behind, COUNT(behind), 0 };
 
 	fixture_open(&f);
-	two_new.lifetime = 7;
+	two_new.lifetime.seconds = 7;
 	CU_ASSERT(intents_apply(f.intents, &old) == 0);
 	(void)what_happened(&f);
 	CU_ASSERT(intents_apply(f.intents, &new) == 0);

@@ -78,7 +78,7 @@ static void esp_choice(const char *offered, uint16_t their_mode, const char *acc
 	struct writer w = writer_over(octets, sizeof(octets));
 	char why[WHY_MAX];
 
-	esp_offers_put(&w, &list, 0x1000, their_mode, 3600);
+	esp_offers_put(&w, &list, 0x1000, their_mode, &(struct lifetime){ .seconds = 3600 });
 	free(list.at);
 	CU_ASSERT_EQUAL(esp_offers_read(&offers, writer_bytes(&w), why), 0);
 	list = esp_list(accepted);

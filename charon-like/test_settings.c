@@ -23,7 +23,7 @@ static void test_office(void)
 	CU_ASSERT_EQUAL(c->lifetime, 8 * 3600);
 	CU_ASSERT_EQUAL(c->proposals.count, 1);
 	CU_ASSERT_EQUAL_FATAL(c->child_count, 1);
-	CU_ASSERT_EQUAL(c->children[0].lifetime, 1800);
+	CU_ASSERT_EQUAL(c->children[0].lifetime.seconds, 1800);
 	CU_ASSERT_EQUAL(c->children[0].proposals.count, 1);
 	CU_ASSERT_FALSE(c->children[0].local_is_host);
 	run_end(&run);
@@ -47,7 +47,7 @@ static void test_defaults(void)
 	CU_ASSERT(c->proposals.count > 0);
 	CU_ASSERT(c->children[0].local_is_host && c->children[0].remote_is_host);
 	CU_ASSERT_FALSE(c->children[0].transport);
-	CU_ASSERT_EQUAL(c->children[0].lifetime, CHILD_LIFETIME);
+	CU_ASSERT_EQUAL(c->children[0].lifetime.seconds, CHILD_LIFETIME);
 	CU_ASSERT_EQUAL(c->children[0].replay_window, REPLAY_WINDOW);
 	CU_ASSERT_EQUAL(c->children[0].mtu, 0);
 	CU_ASSERT(c->children[0].proposals.count > 0);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "child.h"
+#include "liveness.h"
 #include "shard.h"
 #include "v1.h"
 
@@ -88,7 +89,9 @@ void v1_tell_deleted(struct ike_sa *sa)
 	struct writer w = writer_over(spis, sizeof(spis));
 
 	LIST_EACH(it, &sa->children) {
-		put_u32(&w, CONTAINER(it, struct child, in_sa)->spi_in);
+		const struct child *child = CONTAINER(it, struct child, in_sa);
+		if (child->stage != CHILD_LINGERING)
+			put_u32(&w, child->spi_in);
 		if (w.used == sizeof(spis)) {
 			send_delete(sa, PROTO_ESP, spis, ESP_SPI_SIZE, SPIS_PER_DELETE);
 			w = writer_over(spis, sizeof(spis));
@@ -114,6 +117,8 @@ void v1_take_hint(struct ike_sa *sa, const struct packet *packet)
 	const struct payload_view *payload = message_next(&in, PAY_NOTIFY, &i);
 	if (!payload || v1_read_notice(&notice, payload) < 0)
 		return;
+	if (notice.type == NOTIFY_INVALID_COOKIE || notice.type == NOTIFY_INVALID_SPI)
+		liveness_doubt(sa);
 	snprintf(hint, sizeof(hint), "somebody, perhaps the peer, says %s in the clear%s", notify_name(name, notice.type),
 		 notice.type == NOTIFY_NO_PROPOSAL_CHOSEN ? ": compare the proposals of both ends, and whether it has a connection for us" : "");
 	sa_take_hint(sa, hint);

@@ -6,7 +6,7 @@
 #include "shard.h"
 #include "v1.h"
 
-enum { ID_BODY_MAX = IDENTITY_DATA_MAX + 8 };
+enum { ID_BODY_MAX = IDENTITY_DATA_MAX + 8, LIFETIME_BODY_MAX = 32 };
 
 enum verdict v1_put_id(struct exchange *ex, struct message_out *out)
 {
@@ -58,6 +58,24 @@ enum verdict v1_keep_id(struct exchange *ex, const struct message *in)
 	return STEP_OK;
 }
 
+/* With unique="keep" who is connected stays so; one that is dead is found out by dead peer detection. */
+static enum verdict check_unique(struct exchange *ex)
+{
+	const struct phase1 *ph1 = v1_phase1(ex);
+	const struct ike_sa *sa = ex->sa;
+	struct identity own, address = { sa->local.family == AF_INET ? ID_IPV4_ADDR : ID_IPV6_ADDR, address_bytes(&sa->local) };
+	char theirs[IDENTITY_TEXT_MAX];
+
+	if (ph1->connection->unique != UNIQUE_KEEP)
+		return STEP_OK;
+	own = ph1->connection->local_id.type ? ph1->connection->local_id : address;
+	if (!peers_elsewhere(sa->shard->engine->peers, &own, &ph1->peer_id, &sa->remote))
+		return STEP_OK;
+	return ex_abort(ex, NOTIFY_AUTHENTICATION_FAILED, "already-connected",
+			"%s is connected already, from another address, and connection %s has unique=\"keep\"",
+			identity_text(theirs, &ph1->peer_id), ph1->connection->name);
+}
+
 /* Only once HASH or SIG was right does it matter whom the ID names. */
 static enum verdict find_connection(struct exchange *ex)
 {
@@ -70,7 +88,7 @@ static enum verdict find_connection(struct exchange *ex)
 			settings_match(ex->sa->settings, &ex->sa->local, &ex->sa->remote, is_meant, &meant);
 		if (c) {
 			ph1->connection = c;
-			return STEP_OK;
+			return check_unique(ex);
 		}
 	} else if (identity_matches(&ph1->connection->remote_id, &ph1->peer_id)) {
 		return STEP_OK;
@@ -111,6 +129,19 @@ enum verdict v1_put_proof(struct exchange *ex, struct message_out *out)
 	return verdict;
 }
 
+/* The ID and the proof are the peer's, and with them, if only by the encryption, what stands beside them. */
+static void take_notice(struct exchange *ex, const struct v1_notice *notice)
+{
+	struct phase1 *ph1 = v1_phase1(ex);
+	struct lifetime theirs;
+
+	if (notice->type == NOTIFY_INITIAL_CONTACT)
+		ph1->initial_contact = true;
+	else if (notice->type == NOTIFY_RESPONDER_LIFETIME && ex->role == INITIATOR && lifetime_read(&theirs, true, notice->data) == 0 &&
+		 theirs.seconds)
+		ph1->lifetime = v1_shorter_lifetime(ph1->lifetime, theirs.seconds);
+}
+
 enum verdict v1_check_proof(struct exchange *ex, const struct message *in)
 {
 	struct phase1 *ph1 = v1_phase1(ex);
@@ -124,8 +155,8 @@ enum verdict v1_check_proof(struct exchange *ex, const struct message *in)
 	TRY(find_connection(ex));
 	for (const struct payload_view *payload; (payload = message_next(in, PAY_NOTIFY, &i));) {
 		struct v1_notice notice;
-		if (v1_read_notice(&notice, payload) == 0 && notice.type == NOTIFY_INITIAL_CONTACT)
-			ph1->initial_contact = true;
+		if (v1_read_notice(&notice, payload) == 0)
+			take_notice(ex, &notice);
 	}
 	return STEP_OK;
 }
@@ -144,7 +175,7 @@ enum verdict v1_put_initial_contact(struct exchange *ex, struct message_out *out
 	struct identity own;
 	const char *why;
 
-	if (identity_read(&own, ph1->id_body[ex->role], &why) < 0 || !peer->type ||
+	if (identity_read(&own, ph1->id_body[ex->role], &why) < 0 || !peer->type || ph1->connection->unique == UNIQUE_NEVER ||
 	    peers_knows(ex->sa->shard->engine->peers, &own, peer))
 		return STEP_OK;
 	memcpy(notice.spi, ex->sa->cookie[INITIATOR], COOKIE_SIZE);
@@ -161,6 +192,26 @@ const char *v1_unreadable(const struct exchange *ex, char *why, size_t size)
 		return NULL;
 	ph1->auth->explain(ex, why, size);
 	return "psk-mismatch";
+}
+
+/* RFC 2407 4.6.3.1: we chose a transform with a lifetime longer than ours. */
+enum verdict v1_put_lifetime(struct exchange *ex, struct message_out *out)
+{
+	const struct phase1 *ph1 = v1_phase1(ex);
+	uint8_t body[LIFETIME_BODY_MAX];
+	struct writer w = writer_over(body, sizeof(body));
+	struct v1_notice notice = {
+		.payload = PAY_NOTIFY, .protocol = PROTO_ISAKMP, .type = NOTIFY_RESPONDER_LIFETIME, .spi_len = 2 * COOKIE_SIZE, .spi_count = 1,
+	};
+
+	if (ex->role == INITIATOR || !ph1->tell_lifetime)
+		return STEP_OK;
+	lifetime_put(&w, true, &(struct lifetime){ .seconds = ph1->lifetime });
+	memcpy(notice.spi, ex->sa->cookie[INITIATOR], COOKIE_SIZE);
+	memcpy(notice.spi + COOKIE_SIZE, ph1->cookie_r, COOKIE_SIZE);
+	notice.data = writer_bytes(&w);
+	v1_put_notice(out, &notice);
+	return STEP_OK;
 }
 
 static int keep_identities(struct exchange *ex)
@@ -211,6 +262,8 @@ void v1_authenticated(struct exchange *ex)
 	sa->local_nat = ph1->local_nat;
 	sa->remote_nat = ph1->remote_nat;
 	sa->udp_encap = ph1->udp_encap;
+	sa->peer_dpd = ph1->peer_dpd;
+	sa->peer_is_keyferry = ph1->peer_is_keyferry;
 	sa->peer_initial_contact = ph1->initial_contact;
 	memcpy(sa->last_iv, ex->iv, sizeof(sa->last_iv));
 	sa_established(sa);

@@ -47,6 +47,14 @@ enum verdict v1_put_offer(struct exchange *ex, struct message_out *out)
 	return STEP_OK;
 }
 
+/* RFC 2407 4.5.4: the shorter of both can do no harm, but that below LIFETIME_MIN a peer could keep us busy. 0: the peer names none. */
+uint32_t v1_shorter_lifetime(uint32_t ours, uint32_t theirs)
+{
+	if (!theirs || theirs >= ours)
+		return ours;
+	return theirs > LIFETIME_MIN ? theirs : LIFETIME_MIN;
+}
+
 /* What the responder looks at per connection whose addresses fit. */
 struct choice {
 	struct exchange *ex;
@@ -106,8 +114,8 @@ enum verdict v1_choose(struct exchange *ex, const struct message *in)
 	ph1->transform = offer->transform;
 	ph1->proposal_number = offer->proposal_number;
 	ph1->transform_number = offer->transform_number;
-	/* RFC 2407 4.5.4: the shorter of both lifetimes can do no harm. */
-	ph1->lifetime = offer->lifetime && offer->lifetime < ph1->connection->lifetime ? offer->lifetime : ph1->connection->lifetime;
+	ph1->lifetime = v1_shorter_lifetime(ph1->connection->lifetime, offer->lifetime);
+	ph1->tell_lifetime = offer->lifetime > ph1->lifetime;
 	memcpy(ph1->cookie_r, sa->cookie[RESPONDER], COOKIE_SIZE);
 	char text[PROPOSAL_TEXT_MAX];
 	log_debug(&ex->ctx, "connection %s, chose %s, offer %d of %zu", ph1->connection->name,
@@ -140,7 +148,7 @@ enum verdict v1_accept(struct exchange *ex, const struct message *in)
 	if (ike_choose(&answer, &c->proposals, &ph1->auth->v1_id, 1, why) < 0)
 		return ex_drop(ex, "bad-choice", "the peer chose what we did not offer: %s", why);
 	ph1->transform = answer.at[0].transform;
-	ph1->lifetime = answer.at[0].lifetime && answer.at[0].lifetime < c->lifetime ? answer.at[0].lifetime : c->lifetime;
+	ph1->lifetime = v1_shorter_lifetime(c->lifetime, answer.at[0].lifetime);
 	memcpy(ph1->cookie_r, in->header.cookie[RESPONDER], COOKIE_SIZE);
 	return STEP_OK;
 }

@@ -23,7 +23,8 @@ struct phase1 {
 	const struct connection_settings *connection;
 	struct ike_transform transform;
 	const struct auth_method *auth;
-	uint32_t lifetime;                           /* seconds                                          */
+	uint32_t lifetime;                           /* seconds, agreed                                  */
+	bool tell_lifetime;                          /* the peer offered a longer one                    */
 	uint8_t proposal_number, transform_number;   /* of the choice                                    */
 	uint8_t cookie_r[COOKIE_SIZE];
 	struct bytes sa_body;                        /* SAi_b                                            */
@@ -31,7 +32,7 @@ struct phase1 {
 	struct bytes dh_private;
 	struct bytes skeyid, skeyid_d, skeyid_a, cipher_key;
 	struct identity peer_id;
-	bool peer_nat_t, peer_dpd;                   /* what its vendor IDs say                          */
+	bool peer_nat_t, peer_dpd, peer_is_keyferry; /* what its vendor IDs say                          */
 	bool local_nat, remote_nat, udp_encap;
 	bool initial_contact;                        /* it says so                                       */
 };
@@ -53,6 +54,7 @@ extern const struct protection v1_protection;
 /* ---- phase 1: SA (phase1_sa.c) ---- */
 enum verdict v1_begin_phase1(struct exchange *ex, const void *unused);
 enum verdict v1_put_offer(struct exchange *ex, struct message_out *out);
+uint32_t v1_shorter_lifetime(uint32_t ours, uint32_t theirs);                /* seconds; of a transform, agreed   */
 enum verdict v1_choose(struct exchange *ex, const struct message *in);       /* responder: pick one of theirs     */
 enum verdict v1_put_choice(struct exchange *ex, struct message_out *out);
 enum verdict v1_accept(struct exchange *ex, const struct message *in);       /* initiator: it must be ours        */
@@ -66,6 +68,7 @@ enum verdict v1_derive_keys(struct exchange *ex);                            /* 
 enum verdict v1_put_id(struct exchange *ex, struct message_out *out);
 enum verdict v1_keep_id(struct exchange *ex, const struct message *in);
 enum verdict v1_put_initial_contact(struct exchange *ex, struct message_out *out);
+enum verdict v1_put_lifetime(struct exchange *ex, struct message_out *out);
 enum verdict v1_put_proof(struct exchange *ex, struct message_out *out);
 enum verdict v1_check_proof(struct exchange *ex, const struct message *in);
 const char *v1_unreadable(const struct exchange *ex, char *why, size_t size);

@@ -4,6 +4,8 @@
  * is acted on only after its HASH was right; what comes in the clear never gets here.
  */
 #include "child.h"
+#include "kin.h"
+#include "liveness.h"
 #include "peers.h"
 #include "plugin.h"
 #include "shard.h"
@@ -58,6 +60,18 @@ static enum verdict take_notices(struct exchange *ex, const struct message *in)
 
 /* ---- acting on it, once the message is committed ---- */
 
+/* Under whichever ISAKMP SA it is now: the peer may have moved it to another, or we. */
+static struct child *find_child(struct ike_sa *sa, uint32_t spi)
+{
+	struct ike_sa *kin[KIN_MAX];
+	size_t count = kin_of(sa, kin);
+	struct child *child = NULL;
+
+	for (size_t i = 0; i < count && !child; i++)
+		child = child_find(kin[i], spi, false);
+	return child;
+}
+
 static void delete_children(struct exchange *ex, const struct v1_notice *notice)
 {
 	if (notice->spi_len != SPI_SIZE)
@@ -65,9 +79,9 @@ static void delete_children(struct exchange *ex, const struct v1_notice *notice)
 	struct reader r = reader_over(bytes_of(notice->spis, notice->spi_count * SPI_SIZE));
 	while (reader_left(&r)) {
 		uint32_t spi = read_u32(&r);
-		struct child *child = child_find(ex->sa, spi, false);
+		struct child *child = find_child(ex->sa, spi);
 		if (child)
-			child_free(child, "the peer deleted it");
+			child_deleted(child);
 		else
 			log_debug(&ex->ctx, "the peer deletes SPI %08x, which is none of ours", spi);
 	}
@@ -82,18 +96,10 @@ static void delete_sa(struct exchange *ex, const struct v1_notice *notice)
 	for (size_t i = 0; i < notice->spi_count; i++) {
 		if (memcmp(notice->spis + i * sizeof(sa->cookie), sa->cookie, sizeof(sa->cookie)) != 0)
 			continue;
-		log_info(&ex->ctx, "the peer deleted the ISAKMP SA");
 		/* Held by the engine: it is gone when this exchange is. */
-		sa_free(sa);
+		sa_end(sa, "the peer deleted it", false);
 		return;
 	}
-}
-
-/* RFC 3706 5.4: the answer repeats SPI and sequence number. */
-static void answer_dpd(struct exchange *ex, const struct v1_notice *notice)
-{
-	if (notice->spi_len == 2 * COOKIE_SIZE && notice->data.len == SPI_SIZE)
-		v1_send_notify(ex->sa, NOTIFY_R_U_THERE_ACK, PROTO_ISAKMP, bytes_of(notice->spis, notice->spi_len), notice->data);
 }
 
 /* An error about what one of our running exchanges proposed ends that one. */
@@ -121,16 +127,39 @@ static void take_refusal(struct exchange *ex, const struct v1_notice *notice)
 		log_info(&ex->ctx, "the peer says %s", notify_name(name, notice->type));
 }
 
+/*
+ * RFC 2408 5.4: what we send with this SPI, named as the notify's own SPI or in its data, the peer no longer has. It is lost for both, and
+ * may be of a proposal that is refused.
+ */
+static void take_invalid_spi(struct exchange *ex, const struct v1_notice *notice)
+{
+	struct bytes spi = notice->spi_len == SPI_SIZE ? bytes_of(notice->spis, SPI_SIZE) : notice->data;
+	struct reader r = reader_over(spi);
+	struct child *child = spi.len == SPI_SIZE ? find_child(ex->sa, read_u32(&r)) : NULL;
+
+	if (!child) {
+		take_refusal(ex, notice);
+		return;
+	}
+	log_info(&ex->ctx, "the peer does not know the SA that child %s sends with (INVALID-SPI)", child->config->name);
+	child_deleted(child);
+}
+
 static void take_notify(struct exchange *ex, const struct v1_notice *notice)
 {
 	char name[NAME_TEXT_MAX];
 
 	switch (notice->type) {
 	case NOTIFY_R_U_THERE:
-		answer_dpd(ex, notice);
+	case NOTIFY_R_U_THERE_ACK:
+		liveness_take(ex->sa, notice);
 		break;
 	case NOTIFY_INITIAL_CONTACT:
-		peers_forget_others(ex->sa->shard->engine, ex->sa);
+		if (ex->sa->connection->unique != UNIQUE_NEVER)
+			peers_forget_others(ex->sa->shard->engine, ex->sa);
+		break;
+	case NOTIFY_INVALID_SPI:
+		take_invalid_spi(ex, notice);
 		break;
 	default:
 		if (notice->type < STATUS_FIRST)

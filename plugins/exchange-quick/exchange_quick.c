@@ -9,7 +9,7 @@
 
 #include "shard.h"
 
-enum { SA_BODY_MAX = 4096, ZERO_SIZE = 1 };
+enum { SA_BODY_MAX = 4096, ZERO_SIZE = 1, LIFETIME_BODY_MAX = 32 };
 
 static const struct bytes nothing = { NULL, 0 };
 
@@ -140,7 +140,7 @@ static enum verdict put_offer(struct exchange *ex, struct message_out *out)
 	uint8_t body[SA_BODY_MAX];
 	struct writer w = writer_over(body, sizeof(body));
 
-	esp_offers_put(&w, proposals, quick->spi[INITIATOR], quick->mode, quick->config->lifetime);
+	esp_offers_put(&w, proposals, quick->spi[INITIATOR], quick->mode, &quick->config->lifetime);
 	if (w.failed)
 		return ex_fault(ex, "the offer does not fit an SA payload", FAULT_FULL);
 	message_put(out, PAY_SA, writer_bytes(&w));
@@ -179,6 +179,21 @@ static enum verdict choose(struct exchange *ex, const struct message *in)
 
 /* ---- message 2: HDR*, HASH(2), SA, Nr [, KE ] [, IDci, IDcr ] ---- */
 
+/* The choice repeats the peer's lifetime; ours is shorter. */
+static void put_lifetime(struct exchange *ex, struct message_out *out)
+{
+	const struct quick *quick = quick_of(ex);
+	uint8_t spi[sizeof(uint32_t)], body[LIFETIME_BODY_MAX];
+	struct writer s = writer_over(spi, sizeof(spi)), w = writer_over(body, sizeof(body));
+
+	if (!quick->tell_lifetime)
+		return;
+	put_u32(&s, quick->spi[RESPONDER]);
+	lifetime_put(&w, false, &quick->lifetime);
+	v1_put_notice(out, &(struct v1_notice){ .payload = PAY_NOTIFY, .protocol = PROTO_ESP, .type = NOTIFY_RESPONDER_LIFETIME,
+						.spi_len = sizeof(spi), .spi_count = 1, .spis = spi, .data = writer_bytes(&w) });
+}
+
 static enum verdict answer(struct exchange *ex, struct message_out *out)
 {
 	struct quick *quick = quick_of(ex);
@@ -193,6 +208,7 @@ static enum verdict answer(struct exchange *ex, struct message_out *out)
 	if (fault < 0)
 		return ex_fault(ex, "answering the offer failed", fault);
 	put_payloads(ex, out);
+	put_lifetime(ex, out);
 	TRY(derive(ex));
 	return v1_close_hash(ex, out, nothing, quick->nonce[INITIATOR]);
 }
@@ -213,6 +229,7 @@ static enum verdict accept_answer(struct exchange *ex, const struct message *in)
 	if (answer.at[chosen].transform.group != quick->config->proposals.at[0].group)
 		return ex_abort(ex, NOTIFY_NO_PROPOSAL_CHOSEN, "bad-choice", "the peer chose a PFS group that we did not offer");
 	quick_take_choice(quick, &answer.at[chosen]);
+	quick_take_lifetime(quick, in);
 	quick->spi[RESPONDER] = answer.at[chosen].spi;
 	TRY(take_nonce_and_ke(ex, in));
 	return derive(ex);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* install.c - what Quick Mode does outside of itself: installs the child's SAs, inbound before the peer can send. */
+/*
+ * install.c - what Quick Mode does outside of itself: the inbound SA is there before the peer can send, the rest when it is over. What
+ * becomes of the child then is child.h's.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,21 +10,6 @@
 #include "events.h"
 #include "quick.h"
 #include "shard.h"
-
-static void expire(struct timer *timer)
-{
-	struct child *child = CONTAINER(timer, struct child, expiry);
-	struct ike_sa *sa = child->sa;
-	char name[EVENT_NAME_MAX];
-	bool again = child->initiated && sa->connection->keep == KEEP_UP && sa->state == SA_ESTABLISHED;
-
-	/* The child's settings go with it. */
-	snprintf(name, sizeof(name), "%s", child->config->name);
-	v1_tell_child_deleted(child);
-	child_free(child, "its lifetime is over");
-	if (again && sa_want(sa, name) == 0)
-		sa_run_agenda(sa);
-}
 
 static struct child *make_child(struct exchange *ex)
 {
@@ -44,19 +32,13 @@ static struct child *make_child(struct exchange *ex)
 		.transport = quick->config->transport,
 		.udp_encap = quick->mode == MODE_UDP_TUNNEL || quick->mode == MODE_UDP_TRANSPORT,
 		.initiated = ex->role == INITIATOR,
+		.message_id = ex->message_id,
 		.lifetime = quick->lifetime,
-		.expiry.run = expire,
 	};
 	/* Nobody else may find it, and so end it, before it is the SA's: see quick_done(). */
 	list_init(&child->in_sa);
+	child_draw_renewal(child);
 	return child;
-}
-
-static int install(struct child *child, bool inbound, struct bytes keymat)
-{
-	struct secret keys = { (uint8_t *)keymat.at, keymat.len };
-
-	return child_install(child, inbound, &keys);
 }
 
 /*
@@ -66,11 +48,14 @@ static int install(struct child *child, bool inbound, struct bytes keymat)
 void quick_row_done(struct exchange *ex, size_t row)
 {
 	struct quick *quick = quick_of(ex);
+	struct secret keys = { (uint8_t *)quick->keymat_in.at, quick->keymat_in.len };
 
 	if (ex->mode->steps[row].from != RESPONDER)
 		return;
+	if (ex->role == RESPONDER)
+		quick_give_way(ex);
 	quick->child = make_child(ex);
-	int fault = quick->child ? install(quick->child, true, quick->keymat_in) : FAULT_MEMORY;
+	int fault = quick->child ? child_install_inbound(quick->child, &keys) : FAULT_MEMORY;
 	if (fault == 0)
 		return;
 	log_at(&ex->ctx, LEVEL_ERROR, "install-failed", "the inbound SA of child %s cannot be installed: %s", quick->config->name,
@@ -99,39 +84,27 @@ static void give_up(struct exchange *ex, const char *what, int fault)
 void quick_done(struct exchange *ex)
 {
 	struct quick *quick = quick_of(ex);
-	struct child *child = quick->child;
-	struct loop *loop = ex->sa->shard->loop;
-	char text[PROPOSAL_TEXT_MAX], local[SELECTOR_TEXT_MAX], remote[SELECTOR_TEXT_MAX];
-	int fault;
+	struct secret keys_out = { (uint8_t *)quick->keymat_out.at, quick->keymat_out.len };
 
-	if (!child) {
+	if (!quick->child) {
 		give_up(ex, "the inbound SA", FAULT_SYSTEM);
 		return;
 	}
-	if ((fault = install(child, false, quick->keymat_out)) < 0) {
+	int fault = child_established(quick->child, &keys_out);
+	if (fault < 0)
 		give_up(ex, "the outbound SA", fault);
-		return;
-	}
-	if ((fault = child_install_policy(child)) < 0) {
-		give_up(ex, "the policy", fault);
-		return;
-	}
-	list_append(&ex->sa->children, &child->in_sa);
-	child->installed_at = loop_now(loop);
-	if (child->lifetime && timer_set(loop_timers(loop), &child->expiry, child->installed_at + (uint64_t)child->lifetime * 1000) < 0)
-		log_error(&ex->ctx, "no memory: child %s will not expire", child->config->name);
-	log_info(&ex->ctx, "child %s is up: %s to %s, %s%s%s, SPIs %08" PRIx32 " in, %08" PRIx32 " out", child->config->name,
-		 selector_text(local, &child->local_ts), selector_text(remote, &child->remote_ts), esp_transform_text(text, &child->transform),
-		 child->transport ? ", transport" : "", child->udp_encap ? " in UDP" : "", child->spi_in, child->spi_out);
-	sa_publish(ex->sa, EVENT_CHILD_UP, child, text);
 }
 
 void quick_failed(struct exchange *ex)
 {
 	struct quick *quick = quick_of(ex);
 
-	if (quick->child)
-		child_free(quick->child, "Quick Mode failed");
+	if (!quick->child)
+		return;
+	/* The peer has message 2, and may have sent message 3 and rely on it. */
+	if (ex->sa->state == SA_ESTABLISHED)
+		v1_tell_child_deleted(quick->child);
+	child_free(quick->child, "Quick Mode failed");
 }
 
 const char *quick_child(const struct exchange *ex)

@@ -11,7 +11,8 @@ struct quick {
 	struct child *child;                         /* made when keys are there, see quick_row_done()   */
 	struct esp_transform transform;              /* chosen                                           */
 	uint16_t mode;                               /* enum esp_mode                                    */
-	uint32_t lifetime;
+	struct lifetime lifetime;                    /* agreed                                           */
+	bool tell_lifetime;                          /* the peer offered a longer one                    */
 	uint8_t proposal_number, transform_number;
 	uint32_t spi[2];                             /* that the role receives with                      */
 	bool has_ids;
@@ -33,6 +34,10 @@ struct selector quick_remote(const struct ike_sa *sa, const struct child_setting
 enum verdict quick_take_ids(struct exchange *ex, const struct message *in);
 enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers);
 void quick_take_choice(struct quick *quick, const struct esp_offer *offer);
+/* The peer's RESPONDER-LIFETIME (RFC 2407 4.6.3.1). */
+void quick_take_lifetime(struct quick *quick, const struct message *in);
+/* Responder: the peer goes first; what we began for the same child is over. */
+void quick_give_way(struct exchange *ex);
 /* Initiator: the peer must repeat ours. */
 enum verdict quick_check_ids(struct exchange *ex, const struct message *in);
 

@@ -166,6 +166,75 @@ static size_t count_children(const struct ike_sa *sa)
 	return count;
 }
 
+static uint64_t fewer(uint64_t ours, uint64_t theirs)
+{
+	if (!theirs || (ours && ours <= theirs))
+		return ours;
+	return theirs > LIFETIME_BYTES_MIN ? theirs : LIFETIME_BYTES_MIN;
+}
+
+void quick_take_choice(struct quick *quick, const struct esp_offer *offer)
+{
+	const struct lifetime *ours = &quick->config->lifetime;
+	uint32_t offered = offer->lifetime ? offer->lifetime : LIFETIME_UNSAID;
+
+	quick->transform = offer->transform;
+	quick->proposal_number = offer->proposal_number;
+	quick->transform_number = offer->transform_number;
+	/* RFC 2407 4.5.4: the shorter of both can do no harm. */
+	quick->lifetime = (struct lifetime){ v1_shorter_lifetime(ours->seconds, offered), fewer(ours->bytes, offer->lifetime_bytes), ours->packets };
+	quick->tell_lifetime = ours->seconds < offered || (ours->bytes && (!offer->lifetime_bytes || ours->bytes < offer->lifetime_bytes));
+}
+
+void quick_take_lifetime(struct quick *quick, const struct message *in)
+{
+	const struct payload_view *payload;
+	struct v1_notice notice;
+	struct lifetime theirs;
+	size_t i = 0;
+
+	while ((payload = message_next(in, PAY_NOTIFY, &i))) {
+		if (v1_read_notice(&notice, payload) < 0 || notice.type != NOTIFY_RESPONDER_LIFETIME ||
+		    lifetime_read(&theirs, false, notice.data) < 0)
+			continue;
+		quick->lifetime.seconds = v1_shorter_lifetime(quick->lifetime.seconds, theirs.seconds);
+		quick->lifetime.bytes = fewer(quick->lifetime.bytes, theirs.bytes);
+	}
+}
+
+/* ---- both ends negotiate the same child at once ---- */
+
+static struct exchange *find_crossing(struct exchange *ex)
+{
+	struct exchange *own = sa_find_negotiation(ex->sa, quick_of(ex)->config->name, INITIATOR);
+
+	return own && own->mode == ex->mode ? own : NULL;
+}
+
+/*
+ * Both would come to an end, and which of the two pairs is the newer one each end would see otherwise. So the one with the larger SPI
+ * goes first: both ends know both SPIs once they have the other's message 1. Others than keyferry do not know that; of theirs and ours
+ * both come to an end, and the pair that does so last is used.
+ */
+static enum verdict check_crossing(struct exchange *ex)
+{
+	const struct exchange *own = ex->sa->peer_is_keyferry ? find_crossing(ex) : NULL;
+
+	if (!own || quick_of(own)->spi[INITIATOR] < quick_of(ex)->spi[INITIATOR])
+		return STEP_OK;
+	return ex_drop(ex, "crossing", "both ends negotiate child %s at once, ours goes first", quick_of(ex)->config->name);
+}
+
+void quick_give_way(struct exchange *ex)
+{
+	struct exchange *own = ex->sa->peer_is_keyferry ? find_crossing(ex) : NULL;
+
+	if (!own)
+		return;
+	log_debug(&own->ctx, "both ends negotiate child %s at once, the peer goes first", quick_of(ex)->config->name);
+	exchange_end(own);
+}
+
 enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
 {
 	struct quick *quick = quick_of(ex);
@@ -191,18 +260,9 @@ enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
 		quick->config = config;
 		quick_take_choice(quick, &offers->at[chosen]);
 		quick->spi[INITIATOR] = offers->at[chosen].spi;
-		return STEP_OK;
+		return check_crossing(ex);
 	}
 	if (fitting)
 		return ex_abort(ex, NOTIFY_NO_PROPOSAL_CHOSEN, "proposal-mismatch", "no ESP proposal fits child %s: %s", fitting->name, why);
 	return refuse_selectors(ex, nearest);
-}
-
-void quick_take_choice(struct quick *quick, const struct esp_offer *offer)
-{
-	quick->transform = offer->transform;
-	quick->proposal_number = offer->proposal_number;
-	quick->transform_number = offer->transform_number;
-	/* RFC 2407 4.5.4: the shorter of both can do no harm. */
-	quick->lifetime = offer->lifetime && offer->lifetime < quick->config->lifetime ? offer->lifetime : quick->config->lifetime;
 }

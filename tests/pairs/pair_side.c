@@ -211,7 +211,7 @@ static void side_init(struct pair *pair, unsigned which, const struct pair_optio
 	engine->bus = side->bus;
 	engine->services = side->services;
 	engine->crypto = side->crypto;
-	engine->transport = (struct transport){ pair_send, side };
+	engine->transport = (struct transport){ .send = pair_send, .state = side };
 	engine->kernel = &side->kernel.provider;
 	engine->peers = peers_new();
 	engine->shard_count = 1;

@@ -24,10 +24,10 @@ static inline struct pair *tamper_new_with(const char *ike, const char *daemon)
 	for (int i = 0; i < SIDES; i++)
 		snprintf(document[i], sizeof(document[i]),
 			 "<keyferry xmlns=\"urn:keyferry:1\"><daemon %s/>"
-			 "<connection name=\"t\"><local address=\"%s\"/><remote address=\"%s\"/>"
+			 "<connection name=\"t\" dpd=\"no\"><local address=\"%s\"/><remote address=\"%s\"/>"
 			 "<phase1 proposals=\"%s\" lifetime=\"24h\"/>"
 			 "<child name=\"c\" proposals=\"aes128gcm16\" lifetime=\"24h\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\"/></connection>"
-			 "<connection name=\"s\"><local address=\"%s\"/><remote address=\"%s\"/>"
+			 "<connection name=\"s\" dpd=\"no\"><local address=\"%s\"/><remote address=\"%s\"/>"
 			 "<phase1 proposals=\"%s\" lifetime=\"24h\"/>"
 			 "<child name=\"c\" proposals=\"aes128gcm16\" lifetime=\"24h\" local=\"10.%d.9.0/24\" remote=\"10.%d.9.0/24\"/></connection>"
 			 "<psk ids=\"%s %s\" file=\"psk\"/><psk ids=\"%s %s\" file=\"psk\"/></keyferry>",

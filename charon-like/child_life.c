@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * child_life.c - how a pair of IPsec SAs takes the place of another, make before break: the new one is received with from message 2
+ * on, sent with once the peer can receive it; the old one is deleted when nothing is under way on it any more. The newest that was
+ * negotiated whole wins on either end, so neither has to know who began; Quick Modes that cross are settled before they are over
+ * (quick_crossing()).
+ */
+#include "child.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "events.h"
+#include "ikev1/v1.h"
+#include "kin.h"
+#include "sa.h"
+#include "shard.h"
+
+static struct loop *loop_of(const struct child *child)
+{
+	return child->sa->shard->loop;
+}
+
+static void set_timer(struct child *child, struct timer *timer, uint64_t when)
+{
+	if (timer_set(loop_timers(loop_of(child)), timer, when) < 0)
+		log_error(&child->sa->ctx, "no memory for a timer: child %s may end early", child->config->name);
+}
+
+/* Milliseconds until the lifetime in seconds is over. */
+static uint64_t time_left(const struct child *child)
+{
+	uint64_t now = loop_now(loop_of(child));
+
+	if (!timer_is_set(&child->expiry))
+		return UINT64_MAX;
+	return child->expiry.when > now ? child->expiry.when - now : 0;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- lifetimes ---- */
+
+void child_draw_renewal(struct child *child)
+{
+	child->renew_at = sa_draw_renewal(child->sa, child->initiated);
+}
+
+struct ipsec_limits child_limits(const struct child *child)
+{
+	const struct lifetime *life = &child->lifetime;
+
+	return (struct ipsec_limits){
+		.soft_bytes = life->bytes / RENEW_WHOLE * child->renew_at, .hard_bytes = life->bytes,
+		.soft_packets = life->packets * child->renew_at / RENEW_WHOLE, .hard_packets = life->packets,
+	};
+}
+
+/* ---- the others of the same configured child and peer ---- */
+
+struct others {
+	struct child *at[KIN_MAX * 8];
+	size_t count;
+};
+
+/* In the order of their coming, `child` itself left out. */
+static struct others others_of(struct ike_sa *sa, const char *name, const struct child *child)
+{
+	struct ike_sa *kin[KIN_MAX];
+	struct others others = { .count = 0 };
+	size_t count = kin_of(sa, kin);
+
+	for (size_t i = 0; i < count; i++) {
+		LIST_EACH(it, &kin[i]->children) {
+			struct child *other = CONTAINER(it, struct child, in_sa);
+			if (other != child && others.count < COUNT(others.at) && strcmp(other->config->name, name) == 0)
+				others.at[others.count++] = other;
+		}
+	}
+	return others;
+}
+
+bool child_has_current(const struct child *child)
+{
+	struct others others = others_of(child->sa, child->config->name, child);
+
+	for (size_t i = 0; i < others.count; i++)
+		if (others.at[i]->stage == CHILD_CURRENT)
+			return true;
+	return false;
+}
+
+static struct child *find_ready(const struct child *child)
+{
+	struct others others = others_of(child->sa, child->config->name, child);
+
+	for (size_t i = others.count; i-- > 0;)
+		if (others.at[i]->stage == CHILD_READY)
+			return others.at[i];
+	return NULL;
+}
+
+/* ---- step by step out of use ---- */
+
+static void step(struct timer *timer);
+
+static void linger(struct child *child)
+{
+	struct timers *timers = loop_timers(loop_of(child));
+
+	child_remove_outbound(child);
+	child->stage = CHILD_LINGERING;
+	timer_stop(timers, &child->renewal);
+	timer_stop(timers, &child->expiry);
+	set_timer(child, &child->step, loop_now(loop_of(child)) + CHILD_LINGER_MS);
+}
+
+/* Deleted before its lifetime is over, which the peer may count from another moment. */
+static void retire(struct child *child, bool by_peer)
+{
+	uint64_t delay = by_peer ? CHILD_RETIRE_PEER_MS : CHILD_RETIRE_MS;
+
+	child->stage = CHILD_RETIRED;
+	secret_free(&child->keys_out);
+	timer_stop(loop_timers(loop_of(child)), &child->renewal);
+	set_timer(child, &child->step, loop_now(loop_of(child)) + smaller(delay, time_left(child) / 2));
+}
+
+static void retire_others(struct child *child)
+{
+	struct others others = others_of(child->sa, child->config->name, child);
+
+	for (size_t i = 0; i < others.count; i++) {
+		struct child *other = others.at[i];
+		if (other->stage != CHILD_CURRENT && other->stage != CHILD_READY)
+			continue;
+		/* The number of a peer among many goes by its address, which may be another now. */
+		if (other->id != child->id)
+			child_remove_policy(other);
+		retire(other, !child->initiated);
+	}
+}
+
+/* Its retired predecessors go with it: what they carry would go on past its end. */
+static void end(struct child *child, const char *reason)
+{
+	struct others others = others_of(child->sa, child->config->name, child);
+
+	for (size_t i = 0; i < others.count; i++)
+		if (others.at[i]->stage == CHILD_RETIRED) {
+			v1_tell_child_deleted(others.at[i]);
+			linger(others.at[i]);
+		}
+	child_free(child, reason);
+}
+
+/* ---- into use ---- */
+
+static int send_with(struct child *child, const struct secret *keys_out)
+{
+	int fault = child_install_outbound(child, keys_out);
+
+	if (fault < 0)
+		return fault;
+	child->stage = CHILD_CURRENT;
+	timer_stop(loop_timers(loop_of(child)), &child->step);
+	retire_others(child);
+	return 0;
+}
+
+/* The keys waited until the peer can receive. */
+static void become_current(struct child *child)
+{
+	struct secret keys = secret_move(&child->keys_out);
+	int fault = send_with(child, &keys);
+
+	secret_free(&keys);
+	if (fault == 0) {
+		log_debug(&child->sa->ctx, "sending with SPI %08" PRIx32 " from now on", child->spi_out);
+		return;
+	}
+	log_at(&child->sa->ctx, LEVEL_ERROR, "install-failed", "the outbound SA of child %s cannot be installed: %s", child->config->name,
+	       fault_text(fault));
+	v1_tell_child_deleted(child);
+	child_free(child, "it could not be installed");
+}
+
+static bool has_received(const struct child *child)
+{
+	struct ipsec_usage usage;
+
+	return child_usage(child, true, &usage) && usage.packets > 0;
+}
+
+static void step(struct timer *timer)
+{
+	struct child *child = CONTAINER(timer, struct child, step);
+	uint64_t now = loop_now(loop_of(child));
+
+	switch (child->stage) {
+	case CHILD_READY:
+		if (now >= child->ready_until || has_received(child))
+			become_current(child);
+		else
+			set_timer(child, timer, smaller(now + CHILD_READY_POLL_MS, child->ready_until));
+		break;
+	case CHILD_RETIRED:
+		v1_tell_child_deleted(child);
+		linger(child);
+		break;
+	default:
+		child_free(child, "");
+	}
+}
+
+void child_not_ready(struct ike_sa *sa, uint32_t message_id)
+{
+	LIST_EACH(it, &sa->children) {
+		struct child *child = CONTAINER(it, struct child, in_sa);
+		if (child->stage == CHILD_READY && child->message_id == message_id)
+			child->ready_until = loop_now(loop_of(child)) + CHILD_READY_MS;
+	}
+}
+
+/* ---- renewal and the end ---- */
+
+bool child_renew(struct child *child)
+{
+	struct ike_sa *sa = kin_best(child->sa);
+
+	if (child->stage != CHILD_CURRENT || !sa || sa_want(sa, child->config->name, true) < 0)
+		return false;
+	sa_run_agenda(sa);
+	return true;
+}
+
+/* What asked for nothing needs no new SA before something does: the trap is there. */
+static bool may_lapse(const struct child *child)
+{
+	struct ipsec_usage in, out;
+
+	return child->sa->connection->keep == KEEP_ON_DEMAND && child_usage(child, true, &in) && child_usage(child, false, &out) &&
+	       in.packets + out.packets == 0;
+}
+
+static void time_to_renew(struct timer *timer)
+{
+	struct child *child = CONTAINER(timer, struct child, renewal);
+	uint64_t pause = time_left(child) / 4;
+
+	if (may_lapse(child)) {
+		log_debug(&child->sa->ctx, "child %s carried nothing and is not renewed", child->config->name);
+		return;
+	}
+	/* Tried again while it is current: the exchange may be refused, or be the peer's, which may not end well. */
+	set_timer(child, timer, loop_now(loop_of(child)) + (pause > CHILD_AGAIN_MS ? pause : CHILD_AGAIN_MS));
+	if (child_renew(child))
+		log_debug(&child->sa->ctx, "renewing child %s", child->config->name);
+}
+
+static void expire(struct child *child, const char *reason)
+{
+	struct child *next = find_ready(child);
+
+	v1_tell_child_deleted(child);
+	if (child->stage == CHILD_RETIRED || next)
+		linger(child);
+	else
+		end(child, reason);
+	if (next)
+		become_current(next);
+}
+
+static void time_is_over(struct timer *timer)
+{
+	expire(CONTAINER(timer, struct child, expiry), "its lifetime is over");
+}
+
+void child_deleted(struct child *child)
+{
+	struct child *next = find_ready(child);
+
+	if (child->stage == CHILD_CURRENT && !next) {
+		end(child, "the peer deleted it");
+		return;
+	}
+	if (child->stage == CHILD_READY) {
+		child_free(child, "the peer deleted it");
+		return;
+	}
+	linger(child);
+	if (next)
+		become_current(next);
+}
+
+void child_used_up(struct child *child, bool hard)
+{
+	log_at(&child->sa->ctx, LEVEL_INFO, "child-used-up", "child %s has %s by octets, packets or sequence numbers", child->config->name,
+	       hard ? "reached the end of its lifetime" : "nearly reached the end of its lifetime");
+	if (hard && child->stage != CHILD_LINGERING)
+		expire(child, "its lifetime in octets, packets or sequence numbers is over");
+	else if (child->stage == CHILD_CURRENT)
+		set_timer(child, &child->renewal, loop_now(loop_of(child)));
+}
+
+size_t child_take_down(struct ike_sa *sa, const char *name, const char *reason)
+{
+	struct others others = others_of(sa, name, NULL);
+	size_t count = 0;
+
+	for (size_t i = 0; i < others.count; i++) {
+		struct child *child = others.at[i];
+		if (child->stage == CHILD_LINGERING)
+			continue;
+		count += child->stage == CHILD_CURRENT;
+		v1_tell_child_deleted(child);
+		child_free(child, reason);
+	}
+	return count;
+}
+
+/* ---- the beginning ---- */
+
+static void start_timers(struct child *child)
+{
+	uint64_t ms = (uint64_t)child->lifetime.seconds * 1000;
+
+	if (!ms)
+		return;
+	set_timer(child, &child->expiry, child->installed_at + ms);
+	set_timer(child, &child->renewal, child->installed_at + ms * child->renew_at / RENEW_WHOLE);
+}
+
+/* Kept until the peer can receive. An old SA at its end would be left too late. */
+static int wait_for_peer(struct child *child, const struct secret *keys_out)
+{
+	struct others others = others_of(child->sa, child->config->name, child);
+	uint64_t wait = CHILD_READY_MS;
+	int fault = secret_copy(&child->keys_out, secret_bytes(keys_out));
+
+	if (fault < 0)
+		return fault;
+	for (size_t i = 0; i < others.count; i++)
+		if (others.at[i]->stage == CHILD_CURRENT)
+			wait = smaller(wait, time_left(others.at[i]) / 2);
+	child->stage = CHILD_READY;
+	child->ready_until = child->installed_at + wait;
+	set_timer(child, &child->step, smaller(child->installed_at + CHILD_READY_POLL_MS, child->ready_until));
+	return 0;
+}
+
+static void announce(struct child *child)
+{
+	struct ike_sa *sa = child->sa;
+	char text[PROPOSAL_TEXT_MAX], local[SELECTOR_TEXT_MAX], remote[SELECTOR_TEXT_MAX];
+
+	esp_transform_text(text, &child->transform);
+	if (child->is_renewal)
+		log_info(&sa->ctx, "child %s is renewed: SPIs %08" PRIx32 " in, %08" PRIx32 " out", child->config->name, child->spi_in,
+			 child->spi_out);
+	else
+		log_info(&sa->ctx, "child %s is up: %s to %s, %s%s%s, SPIs %08" PRIx32 " in, %08" PRIx32 " out", child->config->name,
+			 selector_text(local, &child->local_ts), selector_text(remote, &child->remote_ts), text,
+			 child->transport ? ", transport" : "", child->udp_encap ? " in UDP" : "", child->spi_in, child->spi_out);
+	child->was_up = true;
+	sa_publish(sa, child->is_renewal ? EVENT_CHILD_RENEWED : EVENT_CHILD_UP, child, text);
+}
+
+int child_established(struct child *child, const struct secret *keys_out)
+{
+	child->installed_at = loop_now(loop_of(child));
+	child->is_renewal = child_has_current(child);
+	child->step.run = step;
+	child->renewal.run = time_to_renew;
+	child->expiry.run = time_is_over;
+	list_append(&child->sa->children, &child->in_sa);
+	int fault = child->is_renewal && child->initiated ? wait_for_peer(child, keys_out) : send_with(child, keys_out);
+	if (fault < 0) {
+		list_remove(&child->in_sa);
+		return fault;
+	}
+	start_timers(child);
+	announce(child);
+	return 0;
+}
+
+/* ---- from one ISAKMP SA to another ---- */
+
+static void stop_for_now(struct child *child, struct timer *timer)
+{
+	if (timer_is_set(timer))
+		timer_stop(loop_timers(loop_of(child)), timer);
+	else
+		timer->when = 0;
+}
+
+void child_detach(struct child *child)
+{
+	stop_for_now(child, &child->renewal);
+	stop_for_now(child, &child->expiry);
+	stop_for_now(child, &child->step);
+	list_remove(&child->in_sa);
+	child->sa = NULL;
+}
+
+void child_attach(struct child *child, struct ike_sa *sa)
+{
+	struct timer *timers[] = { &child->renewal, &child->expiry, &child->step };
+
+	child->sa = sa;
+	list_append(&sa->children, &child->in_sa);
+	/* All loops have the same clock. */
+	for (size_t i = 0; i < COUNT(timers); i++)
+		if (timers[i]->when)
+			set_timer(child, timers[i], timers[i]->when);
+}
+
+/* Nothing is sent with it from now on, so that the peer may forget it first. */
+static void settle_one(struct child *child, struct child *other)
+{
+	uint64_t apart = child->installed_at < other->installed_at ? other->installed_at - child->installed_at :
+			 child->installed_at - other->installed_at;
+	bool wins = child->installed_at > other->installed_at;
+
+	/* Both ends see the same two pairs, if from different sides. */
+	if (apart < KIN_CROSSING_MS)
+		wins = (child->spi_in ^ child->spi_out) > (other->spi_in ^ other->spi_out);
+	struct child *loser = wins ? other : child;
+	child_remove_outbound(loser);
+	retire(loser, !loser->initiated);
+}
+
+void child_settle(struct ike_sa *sa)
+{
+	LIST_EACH(it, &sa->children) {
+		struct child *child = CONTAINER(it, struct child, in_sa);
+		struct others others = others_of(sa, child->config->name, child);
+		for (size_t i = 0; i < others.count && child->stage == CHILD_CURRENT; i++)
+			if (others.at[i]->stage == CHILD_CURRENT)
+				settle_one(child, others.at[i]);
+	}
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kin.c - see kin.h. Who is kin, over all shards, is known to peers.c; what belongs to an SA of another shard is asked of that shard and
+ * handed over as a job.
+ */
+#include "kin.h"
+
+#include <stdlib.h>
+
+#include "child.h"
+#include "peers.h"
+#include "shard.h"
+
+size_t kin_of(struct ike_sa *sa, struct ike_sa *out[KIN_MAX])
+{
+	struct peer_kin all[KIN_MAX - 1];
+	size_t known = peers_kin(sa->shard->engine->peers, sa, all, COUNT(all)), count = 0;
+
+	out[count++] = sa;
+	for (size_t i = 0; i < known; i++) {
+		if (all[i].shard != sa->shard->index)
+			continue;
+		struct ike_sa *other = sa_find(&sa->shard->sas, all[i].cookies);
+		if (other && other->state == SA_ESTABLISHED)
+			out[count++] = other;
+	}
+	return count;
+}
+
+/* Of two that both ends have: the later one, or of two that crossed the one on which both ends agree without asking. */
+static bool beats(const struct ike_sa *a, uint64_t established_at, const uint8_t cookies[2][COOKIE_SIZE])
+{
+	uint64_t first = a->established_at < established_at ? a->established_at : established_at;
+	uint64_t last = a->established_at < established_at ? established_at : a->established_at;
+
+	if (last - first >= KIN_CROSSING_MS)
+		return a->established_at == last;
+	return memcmp(a->cookie, cookies, sizeof(a->cookie)) < 0;
+}
+
+struct ike_sa *kin_best(struct ike_sa *sa)
+{
+	struct ike_sa *kin[KIN_MAX], *best = NULL;
+	size_t count = kin_of(sa, kin);
+
+	for (size_t i = 0; i < count; i++)
+		if (kin[i]->state == SA_ESTABLISHED && !timer_is_set(&kin[i]->surplus) &&
+		    (!best || beats(kin[i], best->established_at, (const uint8_t(*)[COOKIE_SIZE])best->cookie)))
+			best = kin[i];
+	return best ? best : sa->state == SA_ESTABLISHED ? sa : NULL;
+}
+
+/* ---- children on their way to an SA, perhaps of another shard ---- */
+
+struct estate {
+	struct job job;
+	struct shard *to;
+	uint8_t heir[2][COOKIE_SIZE];
+	struct list children;
+};
+
+static struct estate *estate_new(struct engine *engine, unsigned shard, const uint8_t heir[2][COOKIE_SIZE])
+{
+	struct estate *estate = calloc(1, sizeof(*estate));
+
+	if (!estate)
+		return NULL;
+	estate->to = engine->shards[shard];
+	memcpy(estate->heir, heir, sizeof(estate->heir));
+	list_init(&estate->children);
+	return estate;
+}
+
+static void estate_run(struct job *job)
+{
+	struct estate *estate = CONTAINER(job, struct estate, job);
+	struct ike_sa *heir = loop_stopping(estate->to->loop) ? NULL : sa_find(&estate->to->sas, (const uint8_t(*)[COOKIE_SIZE])estate->heir);
+
+	if (heir && heir->state != SA_ESTABLISHED)
+		heir = NULL;
+	while (!list_empty(&estate->children)) {
+		struct child *child = CONTAINER(list_first(&estate->children), struct child, in_sa);
+		list_remove(&child->in_sa);
+		if (heir)
+			child_attach(child, heir);
+		else
+			child_discard(child, estate->to->engine);
+	}
+	if (heir)
+		child_settle(heir);
+	free(estate);
+}
+
+/* On the shard of `sa`. */
+static void bequeath(struct ike_sa *sa, unsigned shard, const uint8_t heir[2][COOKIE_SIZE])
+{
+	struct estate *estate = list_empty(&sa->children) ? NULL : estate_new(sa->shard->engine, shard, heir);
+
+	if (!estate)
+		return;
+	while (!list_empty(&sa->children)) {
+		struct child *child = CONTAINER(list_first(&sa->children), struct child, in_sa);
+		child_detach(child);
+		list_append(&estate->children, &child->in_sa);
+	}
+	if (shard == sa->shard->index)
+		estate_run(&estate->job);
+	else
+		loop_post(estate->to->loop, &estate->job);
+}
+
+static bool is_same_path(const struct ike_sa *sa, const struct address *local, const struct address *remote)
+{
+	if (sa->connection->unique == UNIQUE_NEVER && sa->remote.port != remote->port)
+		return false;
+	return address_same_host(&sa->local, local) && address_same_host(&sa->remote, remote);
+}
+
+bool kin_hand_over(struct ike_sa *sa)
+{
+	struct peer_kin all[KIN_MAX - 1];
+	size_t known = peers_kin(sa->shard->engine->peers, sa, all, COUNT(all));
+
+	/* The newest come first. */
+	for (size_t i = 0; i < known && !list_empty(&sa->children); i++)
+		if (is_same_path(sa, &all[i].local, &all[i].remote))
+			bequeath(sa, all[i].shard, (const uint8_t(*)[COOKIE_SIZE])all[i].cookies);
+	return list_empty(&sa->children);
+}
+
+/* ---- a newer one was established ---- */
+
+/* Asks an older one's shard. */
+struct succession {
+	struct job job;
+	struct shard *to;
+	uint8_t older[2][COOKIE_SIZE], newer[2][COOKIE_SIZE];
+	struct address local, remote;        /* of the newer                                       */
+	unsigned shard;                      /* of the newer                                       */
+	bool wins;                           /* the newer does                                     */
+};
+
+static void succession_run(struct job *job)
+{
+	struct succession *s = CONTAINER(job, struct succession, job);
+	struct ike_sa *sa = loop_stopping(s->to->loop) ? NULL : sa_find(&s->to->sas, (const uint8_t(*)[COOKIE_SIZE])s->older);
+
+	if (sa && sa->state == SA_ESTABLISHED && s->wins) {
+		if (is_same_path(sa, &s->local, &s->remote))
+			bequeath(sa, s->shard, (const uint8_t(*)[COOKIE_SIZE])s->newer);
+		sa_set_surplus(sa);
+	}
+	free(s);
+}
+
+static void succeed(struct ike_sa *sa, const struct peer_kin *older)
+{
+	struct engine *engine = sa->shard->engine;
+	struct succession *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return;
+	s->job.run = succession_run;
+	s->to = engine->shards[older->shard];
+	memcpy(s->older, older->cookies, sizeof(s->older));
+	memcpy(s->newer, sa->cookie, sizeof(s->newer));
+	s->local = sa->local;
+	s->remote = sa->remote;
+	s->shard = sa->shard->index;
+	s->wins = beats(sa, older->established_at, (const uint8_t(*)[COOKIE_SIZE])older->cookies);
+	if (!s->wins)
+		sa_set_surplus(sa);
+	if (older->shard == s->shard)
+		succession_run(&s->job);
+	else
+		loop_post(s->to->loop, &s->job);
+}
+
+void kin_take_over(struct ike_sa *sa)
+{
+	struct peer_kin all[KIN_MAX - 1];
+
+	if (sa->peer_initial_contact && sa->connection->unique != UNIQUE_NEVER)
+		peers_forget_others(sa->shard->engine, sa);
+	size_t known = peers_kin(sa->shard->engine->peers, sa, all, COUNT(all));
+	for (size_t i = 0; i < known; i++)
+		if (sa->connection->unique != UNIQUE_NEVER || is_same_path(sa, &all[i].local, &all[i].remote))
+			succeed(sa, &all[i]);
+}
+
+/* ---- the peer is gone ---- */
+
+struct bereavement {
+	struct job job;
+	struct shard *to;
+	uint8_t cookies[2][COOKIE_SIZE];
+};
+
+static void bereavement_run(struct job *job)
+{
+	struct bereavement *b = CONTAINER(job, struct bereavement, job);
+	struct ike_sa *sa = loop_stopping(b->to->loop) ? NULL : sa_find(&b->to->sas, (const uint8_t(*)[COOKIE_SIZE])b->cookies);
+
+	if (sa && sa->state == SA_ESTABLISHED)
+		sa_delete(sa, "its peer does not answer");
+	free(b);
+}
+
+void kin_end(struct ike_sa *sa)
+{
+	struct peer_kin all[KIN_MAX - 1];
+	struct engine *engine = sa->shard->engine;
+	size_t known = peers_kin(engine->peers, sa, all, COUNT(all));
+
+	for (size_t i = 0; i < known; i++) {
+		/* A newer one, or one from elsewhere, has its own silence. */
+		if (all[i].established_at > sa->established_at || !is_same_path(sa, &all[i].local, &all[i].remote))
+			continue;
+		struct bereavement *b = calloc(1, sizeof(*b));
+		if (!b)
+			continue;
+		*b = (struct bereavement){ .job.run = bereavement_run, .to = engine->shards[all[i].shard] };
+		memcpy(b->cookies, all[i].cookies, sizeof(b->cookies));
+		loop_post(b->to->loop, &b->job);
+	}
+	sa_delete(sa, "its peer does not answer");
+}

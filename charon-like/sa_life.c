@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sa_life.c - an established ISAKMP SA's time: renewed make before break, by another phase 1 that takes its children over (kin.h), and
+ * its end. Whether the peer is still there is liveness.c's.
+ */
+#include "child.h"
+#include "events.h"
+#include "ikev1/v1.h"
+#include "kin.h"
+#include "liveness.h"
+#include "peers.h"
+#include "sa.h"
+#include "shard.h"
+
+enum { SA_RENEW_AGAIN_MS = 1000 };       /* least pause before a phase 1 that failed is tried again    */
+
+uint16_t sa_draw_renewal(const struct ike_sa *sa, bool initiated)
+{
+	unsigned from = initiated ? RENEW_INITIATOR : RENEW_RESPONDER;
+	unsigned span = initiated ? RENEW_INITIATOR_SPAN : RENEW_RESPONDER_SPAN;
+	uint32_t random = 0;
+
+	/* Without random numbers nothing can be negotiated anyway. */
+	(void)!crypto_random(sa->shard->engine->crypto, &random, sizeof(random));
+	return (uint16_t)(from + random % span);
+}
+
+static void set_timer(struct ike_sa *sa, struct timer *timer, uint64_t when)
+{
+	if (timer_set(loop_timers(sa->shard->loop), timer, when) < 0)
+		log_error(&sa->ctx, "no memory for a timer: this SA may not be renewed or end in time");
+}
+
+/* ---- renewal ---- */
+
+/* A peer that was not found by an address of its own, or is behind a NAT, has to come to us. */
+static bool may_initiate(const struct ike_sa *sa)
+{
+	const struct connection_settings *c = sa->connection;
+
+	return sa->role == INITIATOR ||
+	       (!sa->remote_nat && (c->remote_host || (c->remote.family && memcmp(c->remote.first, c->remote.last, sizeof(c->remote.first)) == 0)));
+}
+
+static void time_to_renew(struct timer *timer)
+{
+	struct ike_sa *sa = CONTAINER(timer, struct ike_sa, renewal);
+	uint64_t now = loop_now(sa->shard->loop), left = sa->expiry.when > now ? sa->expiry.when - now : 0;
+
+	if (!may_initiate(sa) || kin_best(sa) != sa)
+		return;
+	set_timer(sa, timer, now + (left / 4 > SA_RENEW_AGAIN_MS ? left / 4 : SA_RENEW_AGAIN_MS));
+	/* What went wrong was said where it was found. */
+	if (shard_renew(sa) == 0)
+		log_debug(&sa->ctx, "renewing phase 1");
+}
+
+/* ---- the end ---- */
+
+void sa_end(struct ike_sa *sa, const char *reason, bool tell)
+{
+	sa_hold(sa);
+	if (!list_empty(&sa->children) && kin_hand_over(sa))
+		log_debug(&sa->ctx, "its children go on under another SA");
+	if (tell) {
+		sa_delete(sa, reason);
+	} else {
+		log_info(&sa->ctx, "the ISAKMP SA ends: %s", reason);
+		sa_free(sa);
+	}
+	sa_release(sa);
+}
+
+static void time_is_over(struct timer *timer)
+{
+	sa_end(CONTAINER(timer, struct ike_sa, expiry), "its lifetime is over", true);
+}
+
+static void surplus_over(struct timer *timer)
+{
+	struct ike_sa *sa = CONTAINER(timer, struct ike_sa, surplus);
+
+	if (list_empty(&sa->exchanges))
+		sa_end(sa, "another one with the same peer has taken over", true);
+	else
+		set_timer(sa, timer, loop_now(sa->shard->loop) + KIN_SURPLUS_MS);
+}
+
+void sa_set_surplus(struct ike_sa *sa)
+{
+	if (timer_is_set(&sa->surplus))
+		return;
+	timer_stop(loop_timers(sa->shard->loop), &sa->renewal);
+	sa->surplus.run = surplus_over;
+	set_timer(sa, &sa->surplus, loop_now(sa->shard->loop) + KIN_SURPLUS_MS);
+}
+
+/* ---- begin, move, stop ---- */
+
+void sa_start_life(struct ike_sa *sa)
+{
+	uint64_t ms = (uint64_t)sa->lifetime * 1000;
+
+	sa->expiry.run = time_is_over;
+	sa->renewal.run = time_to_renew;
+	if (ms) {
+		set_timer(sa, &sa->expiry, sa->established_at + ms);
+		set_timer(sa, &sa->renewal, sa->established_at + ms * sa_draw_renewal(sa, sa->role == INITIATOR) / RENEW_WHOLE);
+	}
+	liveness_start(sa);
+}
+
+void sa_stop_life(struct ike_sa *sa)
+{
+	struct timers *timers = loop_timers(sa->shard->loop);
+
+	timer_stop(timers, &sa->expiry);
+	timer_stop(timers, &sa->renewal);
+	timer_stop(timers, &sa->surplus);
+	liveness_stop(sa);
+}
+
+void sa_moved(struct ike_sa *sa)
+{
+	char local[ADDRESS_TEXT_MAX], remote[ADDRESS_TEXT_MAX];
+
+	log_info(&sa->ctx, "the SA moves: we are %s, the peer is %s", address_text(local, &sa->local), address_text(remote, &sa->remote));
+	LIST_EACH(it, &sa->children)
+		child_move(CONTAINER(it, struct child, in_sa), &sa->local, &sa->remote);
+	peers_move(sa->shard->engine->peers, sa);
+}
