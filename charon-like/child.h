@@ -124,6 +124,8 @@ void child_deleted(struct child *child);
 void child_used_up(struct child *child, bool hard);
 /* Is there another of the same configured child and peer that is current? */
 bool child_has_current(const struct child *child);
+/* Was a pair that we began established just now, with a larger SPI of ours than this one of the peer's? See check_crossing(). */
+bool child_has_just_won(struct ike_sa *sa, const char *name, uint32_t spi);
 /* Ends all pairs of this configured child and peer, and tells the peer. Returns how many were current. */
 size_t child_take_down(struct ike_sa *sa, const char *name, const char *reason);
 /* Renews it now; false: there is nothing to renew, or it is under way. */

@@ -93,6 +93,19 @@ bool child_has_current(const struct child *child)
 	return false;
 }
 
+bool child_has_just_won(struct ike_sa *sa, const char *name, uint32_t spi)
+{
+	struct others others = others_of(sa, name, NULL);
+	uint64_t now = loop_now(sa->shard->loop);
+
+	for (size_t i = 0; i < others.count; i++) {
+		const struct child *other = others.at[i];
+		if (other->initiated && other->spi_in > spi && now - other->installed_at < KIN_CROSSING_MS)
+			return true;
+	}
+	return false;
+}
+
 static struct child *find_ready(const struct child *child)
 {
 	struct others others = others_of(child->sa, child->config->name, child);
@@ -231,7 +244,7 @@ bool child_renew(struct child *child)
 {
 	struct ike_sa *sa = kin_best(child->sa);
 
-	if (child->stage != CHILD_CURRENT || !sa || sa_want(sa, child->config->name, true) < 0)
+	if (child->stage != CHILD_CURRENT || find_ready(child) || !sa || sa_want(sa, child->config->name, true) < 0)
 		return false;
 	sa_run_agenda(sa);
 	return true;

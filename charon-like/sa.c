@@ -212,13 +212,15 @@ struct exchange *sa_find_negotiation(struct ike_sa *sa, const char *child, enum 
 	return NULL;
 }
 
-/* Also by the peer: two at once would make two pairs. */
+/* Also by the peer, who may not go on with it, however: two at once would make two pairs. */
 static bool is_under_way(struct ike_sa *sa, const char *child)
 {
+	const struct exchange *theirs = sa_find_negotiation(sa, child, RESPONDER);
+
 	LIST_EACH(it, &sa->wanted)
 		if (strcmp(CONTAINER(it, const struct want, in_sa)->child->name, child) == 0)
 			return true;
-	return sa_find_negotiation(sa, child, INITIATOR) || sa_find_negotiation(sa, child, RESPONDER);
+	return sa_find_negotiation(sa, child, INITIATOR) || (theirs && loop_now(sa->shard->loop) - theirs->began < CHILD_READY_MS);
 }
 
 static bool is_up(struct ike_sa *sa, const struct child_settings *child)

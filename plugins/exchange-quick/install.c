@@ -81,6 +81,15 @@ static void give_up(struct exchange *ex, const char *what, int fault)
 	quick->child = NULL;
 }
 
+/* One of the peer's whose message 3 is missing still would take the place of this newer one when it came. */
+static void end_overtaken(struct exchange *ex)
+{
+	struct exchange *older = sa_find_negotiation(ex->sa, quick_of(ex)->config->name, RESPONDER);
+
+	if (older && older != ex && older->mode == ex->mode && quick_of(older)->child)
+		exchange_end(older);
+}
+
 void quick_done(struct exchange *ex)
 {
 	struct quick *quick = quick_of(ex);
@@ -90,6 +99,7 @@ void quick_done(struct exchange *ex)
 		give_up(ex, "the inbound SA", FAULT_SYSTEM);
 		return;
 	}
+	end_overtaken(ex);
 	int fault = child_established(quick->child, &keys_out);
 	if (fault < 0)
 		give_up(ex, "the outbound SA", fault);

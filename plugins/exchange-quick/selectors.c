@@ -218,9 +218,13 @@ static struct exchange *find_crossing(struct exchange *ex)
  */
 static enum verdict check_crossing(struct exchange *ex)
 {
-	const struct exchange *own = ex->sa->peer_is_keyferry ? find_crossing(ex) : NULL;
+	const struct quick *quick = quick_of(ex);
+	const struct exchange *own = find_crossing(ex);
+	uint32_t theirs = quick->spi[INITIATOR];
 
-	if (!own || quick_of(own)->spi[INITIATOR] < quick_of(ex)->spi[INITIATOR])
+	/* Ours may be over already, and this be what the peer gave up for it. */
+	if (!ex->sa->peer_is_keyferry ||
+	    ((!own || quick_of(own)->spi[INITIATOR] < theirs) && !child_has_just_won(ex->sa, quick->config->name, theirs)))
 		return STEP_OK;
 	return ex_drop(ex, "crossing", "both ends negotiate child %s at once, ours goes first", quick_of(ex)->config->name);
 }

@@ -53,19 +53,73 @@ static bool deliver_due(struct pair *pair)
 	return true;
 }
 
+static struct fake_sa *find_fake(struct fake_kernel *kernel, uint32_t spi, bool inbound)
+{
+	for (size_t i = 0; i < kernel->count; i++)
+		if (kernel->sas[i].spi == spi && kernel->sas[i].inbound == inbound)
+			return &kernel->sas[i];
+	return NULL;
+}
+
+static void use_fake(struct pair *pair, struct fake_sa *sa)
+{
+	sa->packets++;
+	sa->last_used = pair->now;
+}
+
+void pair_probe(struct pair *pair, unsigned from)
+{
+	struct fake_kernel *kernel = &pair->side[from].kernel;
+
+	for (size_t i = 0; i < kernel->policies; i++) {
+		struct fake_sa *newest = NULL;
+		for (size_t j = 0; j < kernel->count; j++)
+			if (kernel->sas[j].child == kernel->policy[i] && !kernel->sas[j].inbound)
+				newest = &kernel->sas[j];
+		pair->probes_held += !newest;
+		if (!newest || pair->probe_count == PROBES_MAX)
+			continue;
+		use_fake(pair, newest);
+		pair->probes_sent++;
+		pair->probes[(pair->probe_first + pair->probe_count++) % PROBES_MAX] = (struct probe){ !from, newest->spi, pair->now + 1 };
+	}
+}
+
+static bool probe_arrives(struct pair *pair)
+{
+	const struct probe *probe = &pair->probes[pair->probe_first];
+
+	if (!pair->probe_count || probe->due > pair->now)
+		return false;
+	struct fake_sa *sa = find_fake(&pair->side[probe->to].kernel, probe->spi, true);
+	if (sa) {
+		use_fake(pair, sa);
+	} else {
+		pair->probes_lost++;
+		if (pair->echo_log)
+			printf("a packet with SPI %08x cannot be received\n", probe->spi);
+	}
+	pair->probe_first = (pair->probe_first + 1) % PROBES_MAX;
+	pair->probe_count--;
+	return true;
+}
+
 void pair_settle(struct pair *pair)
 {
 	bool busy = true;
 
 	while (busy) {
 		busy = loop_turn(pair->side[LEFT].loop) + loop_turn(pair->side[RIGHT].loop) > 0;
-		busy |= deliver_due(pair);
+		busy |= deliver_due(pair) | probe_arrives(pair);
 	}
 }
 
 static uint64_t next_due(const struct pair *pair)
 {
 	uint64_t next = pair->wire ? pair->wire->due : UINT64_MAX;
+
+	if (pair->probe_count && pair->probes[pair->probe_first].due < next)
+		next = pair->probes[pair->probe_first].due;
 
 	for (int i = 0; i < SIDES; i++) {
 		uint64_t due = timers_next(loop_timers(pair->side[i].loop));
@@ -151,6 +205,7 @@ void pair_reset(struct pair *pair)
 		pair->wire = next;
 	}
 	pair->sent = 0;
+	pair->probe_count = 0;
 }
 
 bool side_said(const struct side *side, const char *text)

@@ -12,7 +12,7 @@
 #include "unit.h"
 
 enum { LEFT, RIGHT, SIDES };
-enum { WIRE_MAX = 4096, FAKE_SAS_MAX = 600, LOG_KEPT = 400, PAIR_TEXT_MAX = 700 };
+enum { WIRE_MAX = 4096, FAKE_SAS_MAX = 600, FAKE_POLICIES_MAX = 300, PROBES_MAX = 256, LOG_KEPT = 400, PAIR_TEXT_MAX = 700 };
 
 /* One datagram under way. */
 struct wire_packet {
@@ -33,6 +33,8 @@ struct fake_sa {
 	size_t key_len;
 	uint8_t keys[CIPHER_KEY_MAX + 8 + HASH_SIZE_MAX];
 	struct selector local_ts, remote_ts;
+	struct address remote;
+	uint64_t packets, last_used;
 };
 
 struct fake_kernel {
@@ -41,7 +43,9 @@ struct fake_kernel {
 	struct fake_sa sas[FAKE_SAS_MAX];
 	size_t count;
 	uint32_t next_spi;
+	uint32_t policy[FAKE_POLICIES_MAX];  /* the children that have one                */
 	size_t policies;
+	struct pair *pair;
 	int refuse;                  /* a fault for the next sa_add()             */
 };
 
@@ -74,8 +78,18 @@ struct side {
 /* Decides what happens to a packet: returns how many copies arrive (0: lost), may change it and its `due`. */
 typedef unsigned wire_filter(struct pair *pair, struct wire_packet *packet, void *arg);
 
+/* An ESP packet under way: all that matters of it is whether it can be received. */
+struct probe {
+	unsigned to;
+	uint32_t spi;
+	uint64_t due;
+};
+
 struct pair {
 	uint64_t now;
+	struct probe probes[PROBES_MAX];     /* a ring                                    */
+	size_t probe_first, probe_count;
+	uint64_t probes_sent, probes_held, probes_lost;   /* held: there was no SA to send it with */
 	struct side side[SIDES];
 	struct wire_packet *wire;    /* by due, then in order                     */
 	unsigned sent;               /* packets since pair_reset()                */
@@ -105,6 +119,8 @@ bool pair_up(struct pair *pair, uint64_t ms);
 void pair_reset(struct pair *pair);
 /* Puts a datagram on the wire as if `from` had sent it. */
 void pair_inject(struct pair *pair, const struct wire_packet *like);
+/* One ESP packet of each child with a policy on this side: sent with its newest outbound SA, received 1 ms later if it can be. */
+void pair_probe(struct pair *pair, unsigned from);
 /* A line with this text was said. */
 bool side_said(const struct side *side, const char *text);
 size_t side_sas(const struct side *side);

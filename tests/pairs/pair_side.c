@@ -71,6 +71,8 @@ static int fake_sa_add(void *state, const struct ipsec_sa *sa)
 	fake->transport = sa->transport;
 	fake->local_ts = sa->local_ts;
 	fake->remote_ts = sa->remote_ts;
+	fake->remote = sa->remote;
+	fake->packets = fake->last_used = 0;
 	return 0;
 }
 
@@ -82,7 +84,51 @@ static int fake_sa_delete(void *state, uint32_t spi, bool inbound, const struct 
 	for (size_t i = 0; i < kernel->count; i++) {
 		if (kernel->sas[i].spi != spi || kernel->sas[i].inbound != inbound)
 			continue;
-		kernel->sas[i] = kernel->sas[--kernel->count];
+		/* The newest stay behind the older ones. */
+		memmove(&kernel->sas[i], &kernel->sas[i + 1], (--kernel->count - i) * sizeof(kernel->sas[0]));
+		return 0;
+	}
+	return FAULT_NOT_FOUND;
+}
+
+static int fake_sa_move(void *state, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
+			const struct address *remote)
+{
+	struct fake_kernel *kernel = state;
+
+	(void)local;
+	for (size_t i = 0; i < kernel->count; i++) {
+		if (kernel->sas[i].spi != spi || kernel->sas[i].inbound != inbound || !address_same(&kernel->sas[i].remote, from))
+			continue;
+		kernel->sas[i].remote = *remote;
+		return 0;
+	}
+	return FAULT_NOT_FOUND;
+}
+
+static int fake_sa_usage(void *state, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out)
+{
+	const struct fake_kernel *kernel = state;
+
+	(void)remote;
+	for (size_t i = 0; i < kernel->count; i++) {
+		const struct fake_sa *sa = &kernel->sas[i];
+		if (sa->spi != spi || sa->inbound != inbound)
+			continue;
+		*out = (struct ipsec_usage){ .bytes = sa->packets * 100, .packets = sa->packets, .last_used = sa->last_used };
+		return 0;
+	}
+	return FAULT_NOT_FOUND;
+}
+
+static int fake_policy_delete(void *state, uint32_t child)
+{
+	struct fake_kernel *kernel = state;
+
+	for (size_t i = 0; i < kernel->policies; i++) {
+		if (kernel->policy[i] != child)
+			continue;
+		kernel->policy[i] = kernel->policy[--kernel->policies];
 		return 0;
 	}
 	return FAULT_NOT_FOUND;
@@ -90,22 +136,20 @@ static int fake_sa_delete(void *state, uint32_t spi, bool inbound, const struct 
 
 static int fake_policy_add(void *state, const struct ipsec_policy *policy)
 {
-	(void)policy;
-	((struct fake_kernel *)state)->policies++;
-	return 0;
-}
+	struct fake_kernel *kernel = state;
 
-static int fake_policy_delete(void *state, uint32_t child)
-{
-	(void)child;
-	((struct fake_kernel *)state)->policies--;
+	(void)fake_policy_delete(kernel, policy->child);
+	if (kernel->policies == FAKE_POLICIES_MAX)
+		return FAULT_FULL;
+	kernel->policy[kernel->policies++] = policy->child;
 	return 0;
 }
 
 static void fake_kernel_init(struct fake_kernel *kernel, unsigned which, uint32_t features)
 {
 	kernel->ops = (struct kernel_ipsec){
-		.name = "fake", .features = features, .spi = fake_spi, .sa_add = fake_sa_add, .sa_delete = fake_sa_delete,
+		.name = "fake", .features = features, .spi = fake_spi, .sa_add = fake_sa_add, .sa_move = fake_sa_move,
+		.sa_usage = fake_sa_usage, .sa_delete = fake_sa_delete,
 		.policy_add = fake_policy_add, .policy_delete = fake_policy_delete,
 	};
 	kernel->next_spi = 0x1000 + which * 0x100000;

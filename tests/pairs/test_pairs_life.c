@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_pairs_life.c - tunnels that stay up: thousands of renewals of both phases on a lossy wire, many begun by both ends at once, and
+ * traffic all the while, none of which may come to an end that cannot receive it.
+ */
+#include <malloc.h>
+
+#include "kin.h"
+#include "liveness.h"
+#include "weather.h"
+
+enum {
+	CHILD_SECONDS = 30, PHASE1_SECONDS = 150,
+	PROBE_MS = 50, STEP_MS = 25,
+	QUIET_MS = CHILD_RETIRE_PEER_MS + CHILD_LINGER_MS + 1500,
+	COLLIDE_IN_100 = 30,
+	SECONDS_MAX = 100,
+};
+
+static const char psk[] = "a pre-shared key of some length\n";
+
+/* `connection` and `child` are further attributes. */
+static struct pair *life_new(const char *phase1, const char *connection, const char *child)
+{
+	static const char *const host[] = { "192.0.2.1", "192.0.2.2" };
+	char document[SIDES][2048];
+
+	for (int i = 0; i < SIDES; i++)
+		snprintf(document[i], sizeof(document[i]),
+			 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" %s><local address=\"%s\"/><remote address=\"%s\"/>"
+			 "<phase1 proposals=\"aes128-sha256-curve25519\" %s/>"
+			 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\" %s/></connection>"
+			 "<psk ids=\"%s %s\" file=\"psk\"/></keyferry>",
+			 connection, host[i], host[!i], phase1, i + 1, !i + 1, child, host[0], host[1]);
+	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = psk, .right_psk = psk };
+	return pair_new(&options);
+}
+
+/* ---- what is there ---- */
+
+struct view {
+	size_t current, others, exchanges;
+	struct child *child;
+	struct ike_sa *sa;
+};
+
+static struct view look(const struct side *side)
+{
+	struct view view = { .current = 0 };
+
+	LIST_EACH(it, &side->shards[0]->sas.all) {
+		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_shard);
+		LIST_EACH(jt, &sa->exchanges)
+			view.exchanges++;
+		if (sa->state != SA_ESTABLISHED)
+			continue;
+		view.sa = kin_best(sa);
+		LIST_EACH(kt, &sa->children) {
+			struct child *child = CONTAINER(kt, struct child, in_sa);
+			if (child->stage != CHILD_CURRENT) {
+				view.others++;
+				continue;
+			}
+			view.current++;
+			view.child = child;
+		}
+	}
+	return view;
+}
+
+/* One pair, the same at both ends, and nothing besides in either kernel. */
+static bool is_one_pair(const struct pair *pair)
+{
+	struct view left = look(&pair->side[LEFT]), right = look(&pair->side[RIGHT]);
+
+	return left.current == 1 && right.current == 1 && left.others + right.others == 0 && left.child->spi_in == right.child->spi_out &&
+	       left.child->spi_out == right.child->spi_in && pair->side[LEFT].kernel.count == 2 && pair->side[RIGHT].kernel.count == 2 &&
+	       pair_keys_agree(pair);
+}
+
+/* Runs with traffic in both directions. */
+static void run_with_traffic(struct pair *pair, uint64_t ms)
+{
+	for (uint64_t end = pair->now + ms; pair->now < end;) {
+		if (pair->now % PROBE_MS == 0) {
+			pair_probe(pair, LEFT);
+			pair_probe(pair, RIGHT);
+		}
+		pair_run(pair, STEP_MS - pair->now % STEP_MS);
+	}
+}
+
+/* ---- ten thousand renewals ---- */
+
+extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t in_use(void)
+{
+	if (__sanitizer_get_current_allocated_bytes)
+		return __sanitizer_get_current_allocated_bytes();
+	return mallinfo2().uordblks;
+}
+
+static unsigned renewals(const struct pair *pair)
+{
+	return pair->side[LEFT].events[EVENT_CHILD_RENEWED];
+}
+
+static unsigned phases(const struct pair *pair)
+{
+	return pair->side[LEFT].events[EVENT_IKE_UP];
+}
+
+/* Both ends begin within a few milliseconds. */
+static void collide(struct pair *pair, struct weather *weather)
+{
+	unsigned first = weather_draw(weather, 2);
+	bool of_phase1 = weather_draw(weather, 4) == 0;
+
+	for (unsigned i = 0; i < SIDES; i++) {
+		struct view view = look(&pair->side[i ? !first : first]);
+		if (of_phase1 && view.sa)
+			(void)!shard_renew(view.sa);
+		else if (view.child)
+			child_renew(view.child);
+		pair_run(pair, weather_draw(weather, 4));
+	}
+}
+
+/* True when all is as it should be, `ms` after something was renewed. */
+static bool settle(struct pair *pair)
+{
+	for (unsigned i = 0; i < 40; i++) {
+		run_with_traffic(pair, 1000);
+		if (is_one_pair(pair))
+			return true;
+	}
+	return false;
+}
+
+static void many(unsigned want_children, unsigned want_phases)
+{
+	struct weather weather = { .state = weather_seed(), .lose = 5, .delay = 5, .delay_ms = 30 };
+	struct pair *pair = life_new("lifetime=\"150s\"", "", "lifetime=\"30s\"");
+	time_t end = time(NULL) + SECONDS_MAX;
+	size_t before = 0, sas = 0;
+	unsigned unsettled = 0, collisions = 0;
+
+	pair->filter = weather_pass;
+	pair->filter_arg = &weather;
+	CU_ASSERT_FATAL(pair_up(pair, 60000));
+	while ((renewals(pair) < want_children || phases(pair) < want_phases) && time(NULL) < end) {
+		if (weather_draw(&weather, 100) < COLLIDE_IN_100) {
+			collisions++;
+			collide(pair, &weather);
+		}
+		run_with_traffic(pair, weather_draw(&weather, 15000));
+		if (!settle(pair)) {
+			unsettled++;
+			break;
+		}
+		if (renewals(pair) < want_children / 10)
+			before = in_use();
+		for (int i = 0; i < SIDES; i++)
+			sas = side_sas(&pair->side[i]) > sas ? side_sas(&pair->side[i]) : sas;
+	}
+	printf("%u renewals of phase 2 and %u of phase 1 in %llu simulated s, %u times by both ends at once; %u packets lost, %u late\n",
+	       renewals(pair), phases(pair), (unsigned long long)pair->now / 1000, collisions, weather.lost, weather.late);
+	printf("%llu packets of traffic, %llu without an SA to send them, %llu that could not be received; at most %zu ISAKMP SAs; "
+	       "%zu octets in use after a tenth, %zu at the end\n", (unsigned long long)pair->probes_sent,
+	       (unsigned long long)pair->probes_held, (unsigned long long)pair->probes_lost, sas, before, in_use());
+	CU_ASSERT_EQUAL(unsettled, 0);
+	CU_ASSERT_EQUAL(pair->probes_held, 0);
+	CU_ASSERT_EQUAL(pair->probes_lost, 0);
+	CU_ASSERT_EQUAL(pair->side[LEFT].events[EVENT_CHILD_DOWN] + pair->side[RIGHT].events[EVENT_CHILD_DOWN], 0);
+	CU_ASSERT(sas < SAS_PER_PEER_MAX);
+	CU_ASSERT(renewals(pair) >= want_children / 10 && in_use() < before + 100000);
+	pair_free(pair);
+}
+
+static void thousands(void)
+{
+	const char *children = getenv("LIFE_RENEWALS");
+
+	many(children ? (unsigned)atoi(children) : 10000, children ? (unsigned)atoi(children) / 5 : 2000);
+}
+
+static const struct unit_case cases[] = {
+	{ "10,000 renewals of phase 2 and 2,000 of phase 1 lose no packet and leave one pair each time", thousands },
+};
+
+UNIT_MAIN("pairs-life", cases)
