@@ -97,6 +97,11 @@ static int host_reload(void *arg, void (*say)(void *to, const char *line), void 
 	return daemon_reload(arg, say, to);
 }
 
+static int host_reload_secrets(void *arg, void (*say)(void *to, const char *line), void *to)
+{
+	return daemon_reload_secrets(arg, say, to);
+}
+
 static void host_set_wanted(void *arg, const char *connection, const char *child, bool wanted)
 {
 	struct daemon *d = arg;
@@ -109,7 +114,7 @@ static int open_control(struct daemon *d)
 {
 	struct control_host host = {
 		.log = d->engine.log, .bus = d->engine.bus, .engine = &d->engine, .plugins = d->load.plugins,
-		.settings = host_settings, .reload = host_reload, .set_wanted = host_set_wanted, .arg = d,
+		.settings = host_settings, .reload = host_reload, .reload_secrets = host_reload_secrets, .set_wanted = host_set_wanted, .arg = d,
 	};
 
 	if (d->options.control_path)
@@ -282,13 +287,13 @@ static void tell_what_waits(const struct daemon *d, const struct daemon_settings
 		log_at(log, LEVEL_WARN, "needs-restart", "<daemon> has changed: but for log-level, that is heeded at the next start of keyferryd");
 }
 
-static int take_over(struct daemon *d, struct load_fresh *fresh, const struct log_context *log)
+static int put_in_force(struct daemon *d, struct settings *settings, const struct log_context *log)
 {
 	/* Shards first: what is started or ended next has to find the new. */
-	int fault = engine_set_settings(d, fresh->settings);
+	int fault = engine_set_settings(d, settings);
 
 	if (!fault)
-		fault = intents_apply(d->intents, fresh->settings);
+		fault = intents_apply(d->intents, settings);
 	if (fault) {
 		log_error(log, "the new configuration cannot be used: %s", fault_text(fault));
 		/* Those that have it already get the old one back. */
@@ -297,7 +302,16 @@ static int take_over(struct daemon *d, struct load_fresh *fresh, const struct lo
 		return fault;
 	}
 	settings_unref(d->load.settings);
-	d->load.settings = settings_ref(fresh->settings);
+	d->load.settings = settings_ref(settings);
+	return 0;
+}
+
+static int take_over(struct daemon *d, struct load_fresh *fresh, const struct log_context *log)
+{
+	int fault = put_in_force(d, fresh->settings, log);
+
+	if (fault)
+		return fault;
 	if (d->options.log_level < 0)
 		log_set_level(d->log, fresh->daemon.log_level);
 	tell_what_waits(d, &fresh->daemon, log);
@@ -319,6 +333,25 @@ int daemon_reload(struct daemon *daemon, void (*say)(void *to, const char *line)
 		fault = take_over(daemon, &fresh, log_root(tee.log));
 		load_fresh_free(&fresh);
 	}
+	load_tee_close(&tee);
+	return fault;
+}
+
+int daemon_reload_secrets(struct daemon *daemon, void (*say)(void *to, const char *line), void *to)
+{
+	struct load *load = &daemon->load;
+	struct settings *fresh;
+	struct load_tee tee;
+	int fault = load_tee_open(&tee, log_root(daemon->log), LEVEL_INFO, say, to);
+
+	if (fault)
+		return fault;
+	fault = settings_again(&fresh, load->settings, load->crypto, load->core.services, log_root(tee.log));
+	if (!fault)
+		fault = put_in_force(daemon, fresh, log_root(tee.log));
+	if (!fault)
+		log_info(log_root(tee.log), "the secrets were read again");
+	settings_unref(fresh);
 	load_tee_close(&tee);
 	return fault;
 }

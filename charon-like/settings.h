@@ -130,6 +130,9 @@ void daemon_settings_free(struct daemon_settings *d);
  */
 int settings_new(struct settings **out, struct config *config, const struct crypto *crypto, const struct services *services,
 		 const struct log_context *log) MUST_CHECK;
+/* The configuration of `old` once more, with what the files of its secrets hold now. As settings_new(). */
+int settings_again(struct settings **out, const struct settings *old, const struct crypto *crypto, const struct services *services,
+		   const struct log_context *log) MUST_CHECK;
 
 size_t settings_connection_count(const struct settings *s);
 const struct connection_settings *settings_connection_at(const struct settings *s, size_t i);
