@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* daemon_private.h - what daemon.c (the order of things) and daemon_engine.c (threads, kernel service) share. */
+/* daemon_private.h - what daemon.c (the order of things), daemon_engine.c (threads, kernel service) and daemon_reload.c share. */
 #ifndef KEYFERRY_DAEMON_PRIVATE_H
 #define KEYFERRY_DAEMON_PRIVATE_H
 #include <pthread.h>
