@@ -60,10 +60,10 @@ static void signal_came(struct watch *watch, bool readable, bool writable)
 	(void)writable;
 	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo != SIGHUP)
+	if (info.ssi_signo == SIGHUP)
+		reload_by_itself(d);
+	else
 		end_by_signal(d, info.ssi_signo);
-	else if (daemon_reload(d, NULL, NULL) != 0)
-		log_line(log_root(d->log), LEVEL_ERROR, "reload-failed", "the configuration is the one from before: what is wrong with the new one stands above");
 }
 
 /* Before any thread is started, so that none of them takes a signal. */
@@ -141,6 +141,7 @@ static int open_base(struct daemon *d)
 
 static int read_configuration(struct daemon *d)
 {
+	watch_begin(d);
 	int fault = load_config(&d->load, &d->options.load);
 
 	return fault ? fault : set_up_log(d);
@@ -155,7 +156,10 @@ static int load_rest(struct daemon *d)
 {
 	int fault = load_services(&d->load, &d->options.load);
 
-	return fault ? fault : load_settings(&d->load);
+	if (!fault)
+		fault = load_settings(&d->load);
+	watch_end(d, d->load.daemon.watch, false);
+	return fault;
 }
 
 static int open_net(struct daemon *d)
@@ -272,6 +276,7 @@ void daemon_free(struct daemon *d)
 	if (!d)
 		return;
 	/* Nobody asks for anything new ... */
+	file_watch_free(d->files);
 	if (d->control)
 		control_free(d->control);
 	intents_free(d->intents);

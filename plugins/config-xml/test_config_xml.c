@@ -215,7 +215,7 @@ static void test_well_written(void)
 	CU_ASSERT(kept_log_has(&run.log, "t.xml:3: <psk>: ids: '<' is neither"));
 	run_end(&run);
 	run_text(&run, "<?xml version='1.0' encoding='ISO-8859-1'?>" GOOD(CONNECTION("a") "<![CDATA[  ]]>" KEY
-		 "<plugin name='metrics-http' port='9' anything='&quot;x&quot;'/>"));
+		 "<plugin name='metrics-http' port='9' anything='&quot;x&quot;'/><daemon watch='yes'/>"));
 	run_good(&run);
 	CU_ASSERT(schema_accepts("t.xml"));
 	const struct config_node *root = config_root(run.config);
