@@ -131,7 +131,7 @@ static bool add_in_folder(struct file_watch *watch, const char *path, const char
 	return is_new;
 }
 
-static bool add_in_folders(struct file_watch *watch, const char *pattern, const char *name)
+static void add_in_folders(struct file_watch *watch, const char *pattern, const char *name)
 {
 	glob_t found = { .gl_pathc = 0 };
 
@@ -139,23 +139,21 @@ static bool add_in_folders(struct file_watch *watch, const char *pattern, const 
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			(void)add_in_folder(watch, found.gl_pathv[i], name, true);
 	globfree(&found);
-	return true;
 }
 
-/* Cuts the last part off, which is returned; the rest is "." or "/" at least. */
-static const char *cut_name(char path[PATH_MAX], char name[PATH_MAX])
+/* Cuts the last part off; the rest is "." or "/" at least. */
+static void cut_name(char path[PATH_MAX], char name[PATH_MAX])
 {
 	char *slash = strrchr(path, '/');
 
 	snprintf(name, PATH_MAX, "%s", slash ? slash + 1 : path);
 	if (!slash) {
 		memcpy(path, ".", 2);
-		return name;
+		return;
 	}
 	while (slash > path && slash[-1] == '/')
 		slash--;
 	slash[slash == path] = '\0';
-	return name;
 }
 
 /* In its folder, that in its own, and so on, until that is known. */
@@ -166,7 +164,10 @@ static void add_path(struct file_watch *watch, const char *path, bool is_pattern
 
 	while (goes_on && strcmp(rest, "/") != 0 && strcmp(rest, ".") != 0) {
 		cut_name(rest, name);
-		goes_on = is_pattern ? add_in_folders(watch, rest, name) : add_in_folder(watch, rest, name, false);
+		if (is_pattern)
+			add_in_folders(watch, rest, name);
+		else
+			goes_on = add_in_folder(watch, rest, name, false);
 	}
 }
 
@@ -244,41 +245,45 @@ static bool is_known(const struct watched *watched, int wd, const char *file)
 	return name != NULL;
 }
 
-static void hear(struct file_watch *watch, const struct inotify_event *event, const char *file)
+/* True: it is about one of ours. */
+static bool hear(struct file_watch *watch, const struct inotify_event *event, const char *file)
 {
 	/* More than the queue holds, or a whole file system, may have been one of ours. */
 	if (event->mask & (IN_Q_OVERFLOW | IN_UNMOUNT))
 		file = "something";
 	else if (event->len == 0 || !is_known(&watch->now, event->wd, file))
-		return;
+		return false;
 	if (!watch->first[0])
 		snprintf(watch->first, sizeof(watch->first), "%s", file);
-	settle_poke(&watch->settle);
+	return true;
 }
 
 /* Each event is a head, and a name that ends with at least one zero. */
-static void hear_all(struct file_watch *watch, struct bytes events)
+static bool hear_all(struct file_watch *watch, struct bytes events)
 {
 	struct reader r = reader_over(events);
+	bool matters = false;
 
 	while (reader_left(&r) > 0) {
 		struct inotify_event event;
 		struct bytes head = read_bytes(&r, sizeof(event));
 
 		if (!head.at)
-			return;
+			break;
 		memcpy(&event, head.at, sizeof(event));
 		struct bytes name = read_bytes(&r, event.len);
 		if (event.len > 0 && (!name.at || name.at[name.len - 1] != '\0'))
-			return;
-		hear(watch, &event, (const char *)name.at);
+			break;
+		matters |= hear(watch, &event, (const char *)name.at);
 	}
+	return matters;
 }
 
 static void events_ready(struct watch *queue, bool readable, bool writable)
 {
 	struct file_watch *watch = CONTAINER(queue, struct file_watch, watch);
 	uint8_t events[16 * 1024];
+	bool matters = false;
 	ssize_t len = 1;
 
 	(void)readable;
@@ -286,14 +291,16 @@ static void events_ready(struct watch *queue, bool readable, bool writable)
 	for (unsigned i = 0; i < READS_MAX && len > 0; i++) {
 		len = read(queue->fd, events, sizeof(events));
 		if (len > 0)
-			hear_all(watch, bytes_of(events, (size_t)len));
+			matters |= hear_all(watch, bytes_of(events, (size_t)len));
 	}
+	/* Last: what it calls without memory may free the watch. */
+	if (matters)
+		settle_poke(&watch->settle);
 }
 
 static void is_settled(struct settle *settle)
 {
 	struct file_watch *watch = CONTAINER(settle, struct file_watch, settle);
-
 	char name[sizeof(watch->first)];
 
 	memcpy(name, watch->first, sizeof(name));

@@ -13,7 +13,8 @@ enum { WATCH_SETTLE_MS = 1000, WATCH_SETTLE_MAX_MS = 10000 };
 struct file_watch;                 /* loop's thread */
 
 /*
- * Calls `changed` once for each burst of changes, later, from the loop; `name` is that of the first file (or folder), without its folder.
+ * Calls `changed` once for each burst of changes, from the loop; `name` is that of the first file (or folder), without its folder. It may
+ * free the watch.
  * NULL with errno: none can be had.
  */
 struct file_watch *file_watch_new(struct loop *loop, void (*changed)(void *arg, const char *name), void *arg) MUST_CHECK;

@@ -14,8 +14,8 @@ enum { NET_SETTLE_MS = 500, NET_SETTLE_MAX_MS = 3000 };
 struct net_watch;                  /* loop's thread */
 
 /*
- * Calls `changed` once for each burst of changes, later, from the loop. Needs no privilege, before or after they are dropped; opened
- * after the kernel service is attached it does not hear of that. FAULT_SYSTEM was logged; *out is NULL then.
+ * Calls `changed`, which must not free the watch, once for each burst of changes, from the loop. Needs no privilege, so it may be opened
+ * after they are dropped; opened after the kernel service is attached it does not hear of that. FAULT_SYSTEM was logged; *out is NULL then.
  */
 int net_watch_new(struct net_watch **out, struct loop *loop, const struct log_context *log, void (*changed)(void *arg), void *arg) MUST_CHECK;
 void net_watch_free(struct net_watch *watch);

@@ -13,7 +13,7 @@ struct settle {
 	struct timer timer;
 };
 
-/* Something came. */
+/* Something came. Without memory for the timer run() is called before this returns. */
 void settle_poke(struct settle *settle);
 void settle_stop(struct settle *settle);
 
