@@ -52,7 +52,7 @@ int resolve_read_ttl(struct bytes message, uint8_t family, uint32_t *ttl)
 	if (message.len > NS_MAXMSG || ns_initparse(message.at, (int)message.len, &parsed) < 0 || ns_msg_count(parsed, ns_s_qd) != 1 ||
 	    ns_parserr(&parsed, ns_s_qd, 0, &question) < 0)
 		return FAULT_INPUT;
-	memcpy(name, ns_rr_name(question), sizeof(name));
+	snprintf(name, sizeof(name), "%s", ns_rr_name(question));
 	*ttl = UINT32_MAX;
 	for (unsigned i = 0; i <= CNAMES_MAX; i++) {
 		int fault = find_records(&parsed, name, type, NULL, ttl);
@@ -62,7 +62,7 @@ int resolve_read_ttl(struct bytes message, uint8_t family, uint32_t *ttl)
 		fault = find_records(&parsed, name, ns_t_cname, target, ttl);
 		if (fault)
 			return fault;
-		memcpy(name, target, sizeof(name));
+		snprintf(name, sizeof(name), "%s", target);
 	}
 	/* A circle. */
 	return FAULT_INPUT;

@@ -67,7 +67,7 @@ static void put_address(struct text *t, const char *name, uint32_t ttl, const ch
 
 static void put_alias(struct text *t, const char *name, uint32_t ttl, const char *target)
 {
-	put_head(t, name, ns_t_cname, ttl, strlen(target) + 2);
+	put_head(t, name, ns_t_cname, ttl, target[0] ? strlen(target) + 2 : 1);
 	put_name(&t->w, target);
 }
 
@@ -97,6 +97,14 @@ static void least_of_the_chain(void)
 	put_alias(&t, "www.example", 3600, "mid.example");
 	CU_ASSERT_EQUAL(ttl_of(&t, AF_INET), 20);
 	CU_ASSERT_EQUAL(ttl_of(&t, AF_INET6), FAULT_NOT_FOUND);
+	/* The root is a name as well. */
+	text_open(&t, "", ns_t_a);
+	put_address(&t, "", 300, "192.0.2.1");
+	CU_ASSERT_EQUAL(ttl_of(&t, AF_INET), 300);
+	text_open(&t, "gw.example", ns_t_a);
+	put_alias(&t, "gw.example", 200, "");
+	put_address(&t, "", 300, "192.0.2.1");
+	CU_ASSERT_EQUAL(ttl_of(&t, AF_INET), 200);
 	/* The top bit is no sign (RFC 2181 8 says to take it as 0 or to bound it; whoever asks bounds it). */
 	text_open(&t, "gw.example", ns_t_a);
 	put_address(&t, "gw.example", UINT32_MAX, "192.0.2.1");
