@@ -33,6 +33,8 @@ struct control_host {
 	struct settings *(*settings)(void *arg);
 	/* Reads the configuration again; lines of the log about it also go to `say`. */
 	int (*reload)(void *arg, void (*say)(void *to, const char *line), void *to);
+	/* The same for secrets alone. */
+	int (*reload_secrets)(void *arg, void (*say)(void *to, const char *line), void *to);
 	/* Whether `keep` of a connection, or of its child, is to be heeded. May be NULL. */
 	void (*set_wanted)(void *arg, const char *connection, const char *child, bool wanted);
 	void *arg;

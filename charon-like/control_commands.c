@@ -39,11 +39,16 @@ static void say_line(void *to, const char *line)
 static void command_reload(struct session *session, const char *const *arguments, const json_t *all)
 {
 	struct control_host *host = &session->control->host;
-	int fault = host->reload(host->arg, say_line, session);
 
-	(void)arguments;
 	(void)all;
-	session_done(session, fault ? "the configuration was not changed: what is wrong stands above" : NULL);
+	if (!arguments[0])
+		session_done(session, host->reload(host->arg, say_line, session) ?
+				      "the configuration was not changed: what is wrong stands above" : NULL);
+	else if (strcmp(arguments[0], "secrets") == 0)
+		session_done(session, host->reload_secrets(host->arg, say_line, session) ?
+				      "the secrets were not changed: what is wrong stands above" : NULL);
+	else
+		session_done(session, "usage: reload [secrets]");
 }
 
 /* clang-format off */
@@ -53,7 +58,7 @@ static const struct command commands[] = {
 	{ "status",    "status [NAME]",          0, 1, command_status },
 	{ "plugins",   "plugins",                0, 0, command_plugins },
 	{ "log-level", "log-level LEVEL",        1, 1, command_log_level },
-	{ "reload",    "reload",                 0, 0, command_reload },
+	{ "reload",    "reload [secrets]",       0, 1, command_reload },
 	{ "version",   "version",                0, 0, command_version },
 };
 /* clang-format on */

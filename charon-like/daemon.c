@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* daemon.c - the order of start-up and end, signals, and reload. */
+/* daemon.c - the order of start-up and end, and signals; reading the configuration again is daemon_reload.c's. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -60,10 +60,10 @@ static void signal_came(struct watch *watch, bool readable, bool writable)
 	(void)writable;
 	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo != SIGHUP)
+	if (info.ssi_signo == SIGHUP)
+		reload_by_itself(d);
+	else
 		end_by_signal(d, info.ssi_signo);
-	else if (daemon_reload(d, NULL, NULL) != 0)
-		log_line(log_root(d->log), LEVEL_ERROR, "reload-failed", "the configuration is the one from before: what is wrong with the new one stands above");
 }
 
 /* Before any thread is started, so that none of them takes a signal. */
@@ -97,6 +97,11 @@ static int host_reload(void *arg, void (*say)(void *to, const char *line), void 
 	return daemon_reload(arg, say, to);
 }
 
+static int host_reload_secrets(void *arg, void (*say)(void *to, const char *line), void *to)
+{
+	return daemon_reload_secrets(arg, say, to);
+}
+
 static void host_set_wanted(void *arg, const char *connection, const char *child, bool wanted)
 {
 	struct daemon *d = arg;
@@ -109,7 +114,7 @@ static int open_control(struct daemon *d)
 {
 	struct control_host host = {
 		.log = d->engine.log, .bus = d->engine.bus, .engine = &d->engine, .plugins = d->load.plugins,
-		.settings = host_settings, .reload = host_reload, .set_wanted = host_set_wanted, .arg = d,
+		.settings = host_settings, .reload = host_reload, .reload_secrets = host_reload_secrets, .set_wanted = host_set_wanted, .arg = d,
 	};
 
 	if (d->options.control_path)
@@ -136,6 +141,7 @@ static int open_base(struct daemon *d)
 
 static int read_configuration(struct daemon *d)
 {
+	watch_begin(d);
 	int fault = load_config(&d->load, &d->options.load);
 
 	return fault ? fault : set_up_log(d);
@@ -150,7 +156,10 @@ static int load_rest(struct daemon *d)
 {
 	int fault = load_services(&d->load, &d->options.load);
 
-	return fault ? fault : load_settings(&d->load);
+	if (!fault)
+		fault = load_settings(&d->load);
+	watch_end(d, d->load.daemon.watch, false);
+	return fault;
 }
 
 static int open_net(struct daemon *d)
@@ -260,69 +269,6 @@ struct engine *daemon_engine(struct daemon *daemon)
 	return &daemon->engine;
 }
 
-/* ---- reload ---- */
-
-static bool same_words(const char *const *a, const char *const *b)
-{
-	while (a && b && *a && *b && strcmp(*a, *b) == 0)
-		a++, b++;
-	return (!a || !*a) && (!b || !*b);
-}
-
-/* What is decided once, at start. */
-static void tell_what_waits(const struct daemon *d, const struct daemon_settings *new, const struct log_context *log)
-{
-	const struct daemon_settings *old = &d->load.daemon;
-
-	if (old->shards != new->shards || old->port != new->port || old->nat_port != new->nat_port || old->log_json != new->log_json ||
-	    strcmp(old->kernel, new->kernel) != 0 || !same_words(old->crypto, new->crypto) ||
-	    !same_words(old->plugins_skip, new->plugins_skip) || old->half_open_max != new->half_open_max ||
-	    old->half_open_seconds != new->half_open_seconds || old->retransmit_tries != new->retransmit_tries ||
-	    old->retransmit_first_ms != new->retransmit_first_ms)
-		log_at(log, LEVEL_WARN, "needs-restart", "<daemon> has changed: but for log-level, that is heeded at the next start of keyferryd");
-}
-
-static int take_over(struct daemon *d, struct load_fresh *fresh, const struct log_context *log)
-{
-	/* Shards first: what is started or ended next has to find the new. */
-	int fault = engine_set_settings(d, fresh->settings);
-
-	if (!fault)
-		fault = intents_apply(d->intents, fresh->settings);
-	if (fault) {
-		log_error(log, "the new configuration cannot be used: %s", fault_text(fault));
-		/* Those that have it already get the old one back. */
-		if (engine_set_settings(d, d->load.settings) != 0)
-			log_error(log, "and the old one is not in force everywhere: restart keyferryd");
-		return fault;
-	}
-	settings_unref(d->load.settings);
-	d->load.settings = settings_ref(fresh->settings);
-	if (d->options.log_level < 0)
-		log_set_level(d->log, fresh->daemon.log_level);
-	tell_what_waits(d, &fresh->daemon, log);
-	size_t count = settings_connection_count(fresh->settings);
-	log_info(log, "the configuration was read again: %zu connection%s", count, count == 1 ? "" : "s");
-	return 0;
-}
-
-int daemon_reload(struct daemon *daemon, void (*say)(void *to, const char *line), void *to)
-{
-	struct load_fresh fresh;
-	struct load_tee tee;
-	int fault = load_tee_open(&tee, log_root(daemon->log), LEVEL_INFO, say, to);
-
-	if (fault)
-		return fault;
-	fault = load_again(&daemon->load, daemon->options.load.config_file, log_root(tee.log), &fresh);
-	if (!fault) {
-		fault = take_over(daemon, &fresh, log_root(tee.log));
-		load_fresh_free(&fresh);
-	}
-	load_tee_close(&tee);
-	return fault;
-}
-
 /* ---- the end ---- */
 
 void daemon_free(struct daemon *d)
@@ -330,6 +276,7 @@ void daemon_free(struct daemon *d)
 	if (!d)
 		return;
 	/* Nobody asks for anything new ... */
+	file_watch_free(d->files);
 	if (d->control)
 		control_free(d->control);
 	intents_free(d->intents);

@@ -31,6 +31,8 @@ void daemon_stop(struct daemon *daemon);
  * as before is not touched.
  */
 int daemon_reload(struct daemon *daemon, void (*say)(void *to, const char *line), void *to) MUST_CHECK;
+/* The same configuration with what the files of its secrets hold now: what is negotiated from now on uses that. */
+int daemon_reload_secrets(struct daemon *daemon, void (*say)(void *to, const char *line), void *to) MUST_CHECK;
 /* Deletes SAs at the peers, takes everything of ours out of the kernel, ends the threads and frees all. */
 void daemon_free(struct daemon *daemon);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* daemon_private.h - what daemon.c (the order of things) and daemon_engine.c (threads, kernel service) share. */
+/* daemon_private.h - what daemon.c (the order of things), daemon_engine.c (threads, kernel service) and daemon_reload.c share. */
 #ifndef KEYFERRY_DAEMON_PRIVATE_H
 #define KEYFERRY_DAEMON_PRIVATE_H
 #include <pthread.h>
 
 #include "control.h"
 #include "daemon.h"
+#include "file_watch.h"
 #include "intents.h"
 #include "net.h"
 #include "pidfile.h"
@@ -35,8 +36,19 @@ struct daemon {
 	struct control *control;
 	struct pidfile pidfile;
 	struct watch signals;                /* fd -1: not taken                                     */
+	struct file_watch *files;            /* of the configuration; NULL: nobody wants to know     */
+	int files_error;                     /* errno, when they could not be watched                */
 };
 
+/* ---- daemon_reload.c ---- */
+/* As at SIGHUP: what is wrong is logged. */
+void reload_by_itself(struct daemon *d);
+/* Around each reading of the configuration: what is read is watched, unless it says that it is not to be. */
+void watch_begin(struct daemon *d);
+/* `keep`: also what was read before, since this was not the whole. */
+void watch_end(struct daemon *d, bool is_wanted, bool keep);
+
+/* ---- daemon_engine.c ---- */
 /* peers, shards and their loops; nothing runs yet */
 int engine_open(struct daemon *d) MUST_CHECK;
 /* Without a kernel service this says what is missing, and the daemon goes on with phase 1 only. */

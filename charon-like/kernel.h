@@ -16,6 +16,9 @@ enum kernel_feature {
 
 /* Marks our own packets (SO_MARK, also on the IKE and NAT port sockets), so that no policy route of ours catches them again. */
 enum { KERNEL_MARK = 0x6b66 };           /* "kf" */
+/* Mark the routes (rtm_protocol) and devices (alias) of a kernel service: whoever follows the network's changes leaves them aside. */
+enum { KERNEL_PROTOCOL = 107 };          /* 'k' */
+#define KERNEL_ALIAS "keyferry"
 
 /*
  * When an SA is used up, by octets of inner packets or by packets; 0: never. At the soft limit the host is told once, at the hard one

@@ -29,7 +29,7 @@ static const char usage_text[] =
 	"  status [NAME]          what is up, and why what is not up is not\n"
 	"  plugins                plugins with their services, algorithms with their backends\n"
 	"  log-level LEVEL        error, warn, info or debug\n"
-	"  reload                 read the configuration again\n"
+	"  reload [secrets]       read the configuration again, or its secrets alone\n"
 	"  version                the version of the daemon that runs\n"
 	"  check-config [FILE]    check a configuration without the daemon\n"
 	"options\n"

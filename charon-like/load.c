@@ -73,8 +73,12 @@ static const struct provider *find_source(const struct services *services, const
 	return NULL;
 }
 
-static int read_config(struct config **out, const struct services *services, const char *file, const struct log_context *log)
+static int read_config(struct config **out, const struct load *load, const struct services *services, const char *file,
+		       const struct log_context *log)
 {
+	/* One that is gone may come again. */
+	if (load->saw)
+		load->saw(load->saw_arg, file, false);
 	int fault = check_file(file, log);
 	const struct provider *provider = fault ? NULL : find_source(services, file);
 	struct config_builder *builder;
@@ -88,6 +92,7 @@ static int read_config(struct config **out, const struct services *services, con
 	builder = config_builder_new(log);
 	if (!builder)
 		return FAULT_MEMORY;
+	config_builder_observe(builder, load->saw, load->saw_arg);
 	const struct config_source *source = provider->ops;
 	fault = source->load(provider->state, file, builder, log);
 	if (fault) {
@@ -112,7 +117,7 @@ int load_config(struct load *load, const struct load_options *options)
 	core.log = tee.log;
 	fault = plugins_load(&plugins, &core, &sources);
 	if (!fault)
-		fault = read_config(&load->config, core.services, options->config_file, log);
+		fault = read_config(&load->config, load, core.services, options->config_file, log);
 	if (plugins)
 		plugins_free(plugins, &core);
 	load_tee_close(&tee);
@@ -122,9 +127,11 @@ int load_config(struct load *load, const struct load_options *options)
 int load_again(const struct load *load, const char *file, const struct log_context *log, struct load_fresh *out)
 {
 	*out = (struct load_fresh){ .config = NULL };
-	int fault = read_config(&out->config, load->core.services, file, log);
+	int fault = read_config(&out->config, load, load->core.services, file, log);
 	if (fault)
 		return fault;
+	if (load->saw)
+		settings_secret_files(out->config, load->saw, load->saw_arg);
 	/* Both, so that one look tells of all that is wrong. */
 	fault = daemon_settings_read(&out->daemon, out->config, log);
 	int second = settings_new(&out->settings, out->config, load->crypto, load->core.services, log);
@@ -227,6 +234,8 @@ int load_services(struct load *load, const struct load_options *options)
 
 int load_settings(struct load *load)
 {
+	if (load->saw)
+		settings_secret_files(load->config, load->saw, load->saw_arg);
 	return settings_new(&load->settings, load->config, load->crypto, load->core.services, log_root(load->core.log));
 }
 

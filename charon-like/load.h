@@ -16,6 +16,8 @@ struct load_options {
  */
 struct load {
 	struct core core;                        /* .services are load_services()'s                    */
+	config_saw *saw;                         /* is told of each file before it is read; NULL: nobody */
+	void *saw_arg;
 	struct config *config;                   /* `daemon` borrows from it                           */
 	struct daemon_settings daemon;
 	struct plugins *plugins;

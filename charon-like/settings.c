@@ -105,6 +105,12 @@ int settings_new(struct settings **out, struct config *config, const struct cryp
 	return fault;
 }
 
+int settings_again(struct settings **out, const struct settings *old, const struct crypto *crypto, const struct services *services,
+		   const struct log_context *log)
+{
+	return settings_new(out, old->config, crypto, services, log);
+}
+
 size_t settings_connection_count(const struct settings *s)
 {
 	return s->connection_count;

@@ -123,6 +123,7 @@ struct daemon_settings {
 	unsigned half_open_seconds;
 	unsigned retransmit_tries;           /* sendings after the first                                             */
 	unsigned retransmit_first_ms;
+	bool watch;                          /* files are read again when they change                                */
 };
 
 struct settings;                             /* any thread */
@@ -146,6 +147,12 @@ void daemon_settings_free(struct daemon_settings *d);
  */
 int settings_new(struct settings **out, struct config *config, const struct crypto *crypto, const struct services *services,
 		 const struct log_context *log) MUST_CHECK;
+/* The configuration of `old` once more, with what the files of its secrets hold now. As settings_new(). */
+int settings_again(struct settings **out, const struct settings *old, const struct crypto *crypto, const struct services *services,
+		   const struct log_context *log) MUST_CHECK;
+
+/* Tells of the files of secrets that a configuration names, as far as it can be read. */
+void settings_secret_files(struct config *config, config_saw *saw, void *arg);
 
 size_t settings_connection_count(const struct settings *s);
 const struct connection_settings *settings_connection_at(const struct settings *s, size_t i);

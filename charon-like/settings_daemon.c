@@ -93,12 +93,14 @@ static void daemon_read(struct check *check, const struct config_node *node, str
 {
 	static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
 	static const char *const formats[] = { "text", "json", NULL };
+	static const char *const yes_no[] = { "no", "yes", NULL };
 
 	grammar_check_attributes(check, node);
 	for (size_t i = 0; i < node->child_count; i++)
 		check_error(check, node->children[i], "unknown element; nothing stands in <daemon>");
 	d->log_level = (enum log_level)word_choice(check, node, "log-level", levels, LEVEL_INFO);
 	d->log_json = word_choice(check, node, "log-format", formats, 0) == 1;
+	d->watch = word_choice(check, node, "watch", yes_no, 0) == 1;
 	d->crypto = names_read(check, node, "crypto");
 	d->plugins_skip = names_read(check, node, "skip-plugins");
 	if (config_get(node, "kernel"))

@@ -53,7 +53,7 @@ static const struct element_rule rules[] = {
 		.name = "daemon",
 		.attributes = WORDS("crypto", "shards", "kernel", "port", "nat-port", "log-level", "log-format",
 				    "half-open-max", "half-open-seconds", "retransmit-tries", "retransmit-first-ms",
-				    "skip-plugins"),
+				    "skip-plugins", "watch"),
 		.required = nothing,
 		.children = nothing,
 		.once = nothing,

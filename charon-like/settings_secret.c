@@ -248,6 +248,19 @@ void secret_read(struct check *check, const struct config_node *node, struct sec
 		secret_take(check, node, path, &raw, len, out);
 }
 
+void settings_secret_files(struct config *config, config_saw *saw, void *arg)
+{
+	const struct config_node *root = config_root(config);
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < root->child_count; i++) {
+		const char *file = strcmp(root->children[i]->name, "psk") == 0 ? config_get(root->children[i], "file") : NULL;
+
+		if (file && file[0] && path_make(path, root->children[i], file))
+			saw(arg, path, false);
+	}
+}
+
 void psk_read(struct check *check, const struct config_node *node, struct psk_settings *psk)
 {
 	psk->node = node;

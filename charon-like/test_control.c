@@ -119,6 +119,10 @@ static void reload_tells_lines(void)
 	say(&f, "{\"command\":\"reload\"}\n");
 	CU_ASSERT(told(&f, "{\"line\":\"office.xml:3: <child>: no such thing\"}"));
 	CU_ASSERT(told(&f, "\"status\":1"));
+	say(&f, "{\"command\":\"reload\",\"arguments\":[\"secrets\"]}\n");
+	CU_ASSERT(told(&f, "{\"line\":\"the secrets were read again\"}") && done_well(&f));
+	say(&f, "{\"command\":\"reload\",\"arguments\":[\"secret\"]}\n");
+	CU_ASSERT(told(&f, "usage: reload [secrets]") && !told(&f, "\"line\""));
 	say(&f, "{\"command\":\"log-level\",\"arguments\":[\"loud\"]}\n");
 	CU_ASSERT(told(&f, "error, warn, info or debug"));
 	say(&f, "{\"command\":\"plugins\"}\n");
@@ -311,7 +315,7 @@ static const struct unit_case cases[] = {
 	{ "a line of 64 KiB is refused and ends the session", long_line_ends_session },
 	{ "a request may come in pieces", pieces_make_a_request },
 	{ "requests that come together are answered in order", requests_wait_their_turn },
-	{ "reload tells the lines about what is wrong", reload_tells_lines },
+	{ "reload tells the lines about what is wrong, of secrets alone too", reload_tells_lines },
 	{ "a front end may leave while shards work for it", front_end_may_leave },
 	{ "the server may end while shards work for it", server_may_end_first },
 	{ "a silent session is ended, one whose request runs is not", silence_ends_session },

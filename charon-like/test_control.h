@@ -91,6 +91,13 @@ static inline int test_reload(void *arg, void (*say)(void *to, const char *line)
 	return FAULT_INPUT;
 }
 
+static inline int test_reload_secrets(void *arg, void (*say)(void *to, const char *line), void *to)
+{
+	(void)arg;
+	say(to, "the secrets were read again");
+	return 0;
+}
+
 static inline void test_wanted(void *arg, const char *connection, const char *child, bool is_wanted)
 {
 	(void)arg;
@@ -139,7 +146,7 @@ static inline struct control_host host_of(struct fixture *f)
 
 	return (struct control_host){
 		.log = log_root(f->log), .bus = f->bus, .engine = &f->engine, .settings = test_settings,
-		.reload = test_reload, .set_wanted = test_wanted, .arg = &anything,
+		.reload = test_reload, .reload_secrets = test_reload_secrets, .set_wanted = test_wanted, .arg = &anything,
 	};
 }
 

@@ -35,7 +35,7 @@ static bool was_logged(const char *text)
 /* A folder of its own, with what a daemon has. */
 struct fixture {
 	char folder[64];
-	char config[128], psk[128], pid_file[128], control[128], plugins[512];
+	char config[128], psk[128], psk2[128], pid_file[128], control[128], plugins[512];
 	bool has_plugins;
 	struct daemon_options options;
 	uint16_t port;
@@ -53,7 +53,7 @@ static void write_file(const char *path, const char *text)
 
 static const char configuration[] =
 	"<keyferry xmlns=\"urn:keyferry:1\">\n"
-	"  <daemon port=\"%u\" nat-port=\"%u\" shards=\"2\" skip-plugins=\"kernel-tun kernel-xfrm\"/>\n"
+	"  <daemon port=\"%u\" nat-port=\"%u\" shards=\"2\" skip-plugins=\"kernel-tun kernel-xfrm\"%s/>\n"
 	"  <connection name=\"office\" keep=\"passive\">\n"
 	"    <local address=\"127.0.0.1\" id=\"left.example\"/>\n"
 	"    <remote address=\"127.0.0.2\" id=\"right.example\"/>\n"
@@ -63,11 +63,11 @@ static const char configuration[] =
 	"  <psk ids=\"left.example right.example 127.0.0.1 127.0.0.2\" file=\"office.psk\"/>\n"
 	"%s</keyferry>\n";
 
-static void write_config(const struct fixture *f, const char *more)
+static void write_config(const struct fixture *f, const char *more, const char *of_daemon)
 {
 	char text[2048];
 
-	snprintf(text, sizeof(text), configuration, f->port, f->port + 1, more);
+	snprintf(text, sizeof(text), configuration, f->port, f->port + 1, of_daemon, more);
 	write_file(f->config, text);
 }
 
@@ -88,6 +88,7 @@ static void fixture_open(struct fixture *f)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(f->folder));
 	snprintf(f->config, sizeof(f->config), "%s/keyferry.xml", f->folder);
 	snprintf(f->psk, sizeof(f->psk), "%s/office.psk", f->folder);
+	snprintf(f->psk2, sizeof(f->psk2), "%s/branch.psk", f->folder);
 	snprintf(f->pid_file, sizeof(f->pid_file), "%s/run/pid", f->folder);
 	snprintf(f->control, sizeof(f->control), "%s/run/control", f->folder);
 	snprintf(f->plugins, sizeof(f->plugins), "%s/.libs", build ? build : ".");
@@ -95,7 +96,7 @@ static void fixture_open(struct fixture *f)
 			 has_file(f->plugins, "auth-psk.so") && has_file(f->plugins, "crypto-gnutls.so");
 	/* Away from the ports that the system hands out. */
 	f->port = (uint16_t)(20000 + getpid() % 10000);
-	write_config(f, "");
+	write_config(f, "", "");
 	write_file(f->psk, "not a secret\n");
 	f->options = (struct daemon_options){
 		.load = { .config_file = f->config, .plugin_dir = f->has_plugins ? f->plugins : NULL },
@@ -111,6 +112,7 @@ static void fixture_close(struct fixture *f)
 	snprintf(run, sizeof(run), "%s/run", f->folder);
 	unlink(f->config);
 	unlink(f->psk);
+	unlink(f->psk2);
 	/* Whatever was in there is gone, or this fails. */
 	(void)!rmdir(run);
 	CU_ASSERT(rmdir(f->folder) == 0);
@@ -191,7 +193,7 @@ static void faulty_config_ends_start(void)
 
 	fixture_open(&f);
 	if (f.has_plugins) {
-		write_config(&f, "  <conection name=\"x\"/>\n");
+		write_config(&f, "  <conection name=\"x\"/>\n", "");
 		CU_ASSERT(daemon_new(&daemon, &f.options) == FAULT_INPUT);
 		CU_ASSERT(was_logged("keyferry.xml:10: <conection>"));
 	}
@@ -239,6 +241,22 @@ static int ask(const struct fixture *f, const char *command, const char *argumen
 	return fault;
 }
 
+static void talk_of_secrets(const struct fixture *f)
+{
+	char error[CLIENT_ERROR_MAX];
+
+	CU_ASSERT(chmod(f->psk, 0644) == 0);
+	CU_ASSERT(ask(f, "reload", "secrets", error) == FAULT_INPUT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(answered, "office.psk has mode 0644, so others can read or change it"));
+	CU_ASSERT_STRING_EQUAL(error, "the secrets were not changed: what is wrong stands above");
+	CU_ASSERT(unlink(f->psk) == 0);
+	CU_ASSERT(ask(f, "reload", "secrets", error) == FAULT_INPUT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(answered, "office.psk: No such file"));
+	write_file(f->psk, "not the same secret\n");
+	CU_ASSERT(ask(f, "reload", "secrets", error) == 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(answered, "the secrets were read again"));
+}
+
 static void talk_to_daemon(const struct fixture *f)
 {
 	char error[CLIENT_ERROR_MAX];
@@ -255,12 +273,13 @@ static void talk_to_daemon(const struct fixture *f)
 	CU_ASSERT_STRING_EQUAL(error, "nothing of office is up");
 	CU_ASSERT(ask(f, "up", "offise", error) == FAULT_INPUT);
 	CU_ASSERT_STRING_EQUAL(error, "there is no connection \"offise\"; did you mean \"office\"?");
-	/* Broken: the old stays. */
-	write_config(f, "  <psk/>\n");
+	/* Broken: the old stays, and with it what names the secrets. */
+	write_config(f, "  <psk/>\n", "");
+	talk_of_secrets(f);
 	CU_ASSERT(ask(f, "reload", NULL, error) == FAULT_INPUT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(answered, "keyferry.xml:10: <psk>"));
 	CU_ASSERT(ask(f, "status", "office", error) == 0);
-	write_config(f, "  <!-- fine -->\n");
+	write_config(f, "  <!-- fine -->\n", "");
 	CU_ASSERT(ask(f, "reload", NULL, error) == 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(answered, "was read again: 1 connection"));
 }
@@ -290,6 +309,67 @@ static void daemon_runs_and_ends(void)
 	fixture_close(&f);
 }
 
+/* ---- files that change ---- */
+
+enum { NOTICE_SECONDS = 20 };
+
+/* Whether the answer to `status` comes to have this text. */
+static bool comes_to_say(const struct fixture *f, const char *text)
+{
+	char error[CLIENT_ERROR_MAX];
+
+	for (unsigned i = 0; i < NOTICE_SECONDS * 10; i++) {
+		if (ask(f, "status", NULL, error) == 0 && strstr(answered, text))
+			return true;
+		usleep(100 * 1000);
+	}
+	return false;
+}
+
+static bool comes_to_log(const char *text)
+{
+	for (unsigned i = 0; i < NOTICE_SECONDS * 10 && !was_logged(text); i++)
+		usleep(100 * 1000);
+	return was_logged(text);
+}
+
+static void change_files(const struct fixture *f)
+{
+	char error[CLIENT_ERROR_MAX];
+
+	/* It was not asked for at start. */
+	write_config(f, "", " watch=\"yes\"");
+	CU_ASSERT(ask(f, "reload", NULL, error) == 0);
+	write_config(f, "  <psk/>\n", " watch=\"yes\"");
+	CU_ASSERT(comes_to_log("the configuration is the one from before"));
+	CU_ASSERT(was_logged("keyferry.xml has changed: the configuration is read again"));
+	write_config(f, "  <connection name=\"branch\"><remote address=\"127.0.0.3\"/><child name=\"lan\"/></connection>\n"
+			"  <psk ids=\"127.0.0.3\" file=\"branch.psk\"/>\n", " watch=\"yes\"");
+	/* Its secret is missing, and watched for all the same. */
+	CU_ASSERT(comes_to_log("branch.psk: No such file"));
+	write_file(f->psk2, "not a secret either\n");
+	CU_ASSERT(comes_to_say(f, "branch: down"));
+}
+
+static void files_are_watched(void)
+{
+	struct fixture f;
+	struct daemon *daemon;
+	pthread_t thread;
+
+	fixture_open(&f);
+	f.options.log_level = LEVEL_INFO;
+	if (f.has_plugins) {
+		CU_ASSERT_FATAL(daemon_new(&daemon, &f.options) == 0);
+		CU_ASSERT(pthread_create(&thread, NULL, run_daemon, daemon) == 0);
+		change_files(&f);
+		daemon_stop(daemon);
+		pthread_join(thread, NULL);
+		daemon_free(daemon);
+	}
+	fixture_close(&f);
+}
+
 static void check_says_fine(void)
 {
 	struct fixture f;
@@ -303,9 +383,9 @@ static void check_says_fine(void)
 		CU_ASSERT(check_config(&f.options.load, log, out) == 0);
 		fflush(out);
 		CU_ASSERT_PTR_NOT_NULL(strstr(text, "/keyferry.xml: 1 connection, fine\n"));
-		write_config(&f, "  <psk/>\n");
+		write_config(&f, "  <psk/>\n", "");
 		CU_ASSERT(check_config(&f.options.load, log, out) == FAULT_INPUT);
-		write_config(&f, "  <plugin name=\"exchange-mian\" a=\"b\"/>\n");
+		write_config(&f, "  <plugin name=\"exchange-mian\" a=\"b\"/>\n", "");
 		CU_ASSERT(check_config(&f.options.load, log, out) == 0);
 		CU_ASSERT(was_logged("keyferry.xml") && was_logged("there is no plugin 'exchange-mian'; did you mean 'exchange-main'?"));
 	}
@@ -320,7 +400,8 @@ static const struct unit_case cases[] = {
 	{ "a second daemon with the same files is refused and the first is named", second_daemon_is_refused },
 	{ "a port in use ends the start", port_in_use_ends_start },
 	{ "a faulty configuration ends the start with file and line", faulty_config_ends_start },
-	{ "a daemon runs, answers, reloads, and leaves nothing behind", daemon_runs_and_ends },
+	{ "a daemon runs, answers, reloads all or secrets alone, and leaves nothing behind", daemon_runs_and_ends },
+	{ "with watch files are read again when they change, also after a reload that failed", files_are_watched },
 	{ "check says that a configuration is fine, or fails", check_says_fine },
 };
 

@@ -266,10 +266,11 @@ static void test_daemon(void)
 	CU_ASSERT_EQUAL(d.log_level, LEVEL_INFO);
 	CU_ASSERT_STRING_EQUAL(d.kernel, "auto");
 	CU_ASSERT_PTR_NULL(d.crypto);
+	CU_ASSERT_FALSE(d.watch);
 	daemon_end(&run, &d);
 	CU_ASSERT_EQUAL(daemon_run(&run, "keyferry\n daemon crypto=openssl,gnutls shards=1 kernel=tun port=1500 nat-port=14500 "
 		"log-level=debug log-format=json half-open-max=10 half-open-seconds=1m retransmit-tries=3 "
-		"retransmit-first-ms=500 skip-plugins=a\n", &d), 0);
+		"retransmit-first-ms=500 skip-plugins=a watch=yes\n", &d), 0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(d.crypto);
 	CU_ASSERT_STRING_EQUAL(d.crypto[0], "openssl");
 	CU_ASSERT_STRING_EQUAL(d.crypto[1], "gnutls");
@@ -280,6 +281,7 @@ static void test_daemon(void)
 	CU_ASSERT_STRING_EQUAL(d.kernel, "tun");
 	CU_ASSERT(d.port == 1500 && d.nat_port == 14500);
 	CU_ASSERT(d.log_level == LEVEL_DEBUG && d.log_json);
+	CU_ASSERT(d.watch);
 	CU_ASSERT(d.half_open_max == 10 && d.half_open_seconds == 60);
 	CU_ASSERT(d.retransmit_tries == 3 && d.retransmit_first_ms == 500);
 	daemon_end(&run, &d);

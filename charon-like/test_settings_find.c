@@ -6,14 +6,19 @@
 
 /* ---- secrets ---- */
 
+static bool any_key_is(const struct settings *s, struct bytes octets)
+{
+	const struct psk_settings *psk = settings_psk(s, NULL, NULL, NULL, NULL, NULL);
+
+	return psk && bytes_equal(secret_bytes(&psk->secret), octets);
+}
+
 static bool secret_is(const char *file, const char *octets, size_t len, struct run *run)
 {
 	char text[512];
 
 	snprintf(text, sizeof(text), "keyferry\n psk ids=%%any file=%s\n", file);
-	const struct settings *s = run_good(run, text);
-	const struct psk_settings *psk = settings_psk(s, NULL, NULL, NULL, NULL, NULL);
-	return psk && bytes_equal(secret_bytes(&psk->secret), bytes_of(octets, len));
+	return any_key_is(run_good(run, text), bytes_of(octets, len));
 }
 
 static void test_secret_forms(void)
@@ -53,6 +58,27 @@ static void test_secret_warnings(void)
 	run_end(&run);
 	CU_ASSERT(secret_is("tail.psk", "a blank at the end ", 19, &run));
 	CU_ASSERT(kept_log_has(&run.log, "a blank at an end"));
+	run_end(&run);
+}
+
+static void test_secret_again(void)
+{
+	struct settings *fresh;
+	struct run run;
+
+	secret_file("again.psk", "a secret of some length\n", 0600);
+	CU_ASSERT(secret_is("again.psk", "a secret of some length", 23, &run));
+	secret_file("again.psk", "another secret than that\n", 0600);
+	CU_ASSERT_EQUAL(settings_again(&fresh, run.settings, fake_crypto, NULL, log_root(run.log.log)), 0);
+	CU_ASSERT(any_key_is(fresh, bytes_text("another secret than that")));
+	CU_ASSERT(any_key_is(run.settings, bytes_text("a secret of some length")));
+	/* The second time from what the first one made. */
+	settings_unref(run.settings);
+	run.settings = fresh;
+	secret_file("again.psk", "for all\n", 0644);
+	CU_ASSERT_EQUAL(settings_again(&fresh, run.settings, fake_crypto, NULL, log_root(run.log.log)), FAULT_INPUT);
+	CU_ASSERT_PTR_NULL(fresh);
+	CU_ASSERT(kept_log_has(&run.log, "again.psk has mode 0644"));
 	run_end(&run);
 }
 
@@ -264,6 +290,7 @@ static void test_many(void)
 static const struct unit_case cases[] = {
 	{ "a secret is the first line, or hex, or base64", test_secret_forms },
 	{ "odd and short secrets are taken with a warning that does not show them", test_secret_warnings },
+	{ "secrets are read again for the same configuration", test_secret_again },
 	{ "a secret may be read by root's group and by no other", test_secret_group },
 	{ "connections are tried from the most specific on", test_match },
 	{ "the key that names the remote end best is chosen", test_key_order },

@@ -50,6 +50,8 @@ struct frame {
 /* one thread */
 struct config_builder {
 	const struct log_context *log;
+	config_saw *saw;                 /* or NULL                */
+	void *saw_arg;
 	struct config *config;
 	struct name *names;
 	struct frame frames[CONFIG_DEPTH_MAX];
@@ -265,6 +267,18 @@ void config_builder_free(struct config_builder *builder)
 	}
 	config_unref(builder->config);
 	free(builder);
+}
+
+void config_builder_observe(struct config_builder *builder, config_saw *saw, void *arg)
+{
+	builder->saw = saw;
+	builder->saw_arg = arg;
+}
+
+void config_file(struct config_builder *builder, const char *path, bool is_pattern)
+{
+	if (builder->saw)
+		builder->saw(builder->saw_arg, path, is_pattern);
 }
 
 /* The innermost open element, or NULL. */

@@ -40,6 +40,11 @@ struct config_builder;                   /* one thread                          
 
 struct config_builder *config_builder_new(const struct log_context *log) MUST_CHECK;
 void config_builder_free(struct config_builder *builder);
+/* `saw` is called for each file that a source is about to read or look for, so that changes can be followed. */
+typedef void config_saw(void *arg, const char *path, bool is_pattern);
+void config_builder_observe(struct config_builder *builder, config_saw *saw, void *arg);
+/* The source's part: also of files that are not there. A pattern is glob()'s; the files that fit it are told of too. */
+void config_file(struct config_builder *builder, const char *path, bool is_pattern);
 /* Copies. A fault is sticky: config_builder_finish() returns it too. */
 int config_open(struct config_builder *builder, const char *element, const char *file, unsigned line);
 int config_attribute(struct config_builder *builder, const char *name, const char *value);

@@ -109,6 +109,7 @@ static void file_parse(struct xml_load *load, const struct asked *asked, const c
 
 static bool file_load(struct xml_load *load, const struct asked *asked, const char *path)
 {
+	config_file(load->into, path, false);
 	/* Opening a FIFO must not wait for who writes it. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
@@ -135,8 +136,9 @@ static int stop_at(const char *path, int error)
 static void pattern_load(struct xml_load *load, const struct asked *asked, const char *pattern)
 {
 	glob_t found = { .gl_pathc = 0 };
-	int status = glob(pattern, 0, stop_at, &found);
 
+	config_file(load->into, pattern, true);
+	int status = glob(pattern, 0, stop_at, &found);
 	if (status == GLOB_NOSPACE)
 		load->fault = FAULT_MEMORY;
 	else if (status == GLOB_ABORTED)

@@ -17,6 +17,7 @@
 /* A file under test, from XML to settings. */
 struct run {
 	struct kept_log log;
+	char seen[1024];           /* names of files, in front of patterns a '?', behind each a blank */
 	struct config *config;
 	struct settings *settings;
 	struct daemon_settings daemon;
@@ -44,11 +45,21 @@ static void put_file(const char *name, const char *text, mode_t mode)
 	write_file(path_of(path, name), text, text[0] == '\xff' ? 6 : strlen(text), mode);
 }
 
+static void saw_file(void *arg, const char *path, bool is_pattern)
+{
+	struct run *run = arg;
+	size_t used = strlen(run->seen), inside = strncmp(path, folder, strlen(folder)) == 0 ? strlen(folder) + 1 : 0;
+
+	snprintf(run->seen + used, sizeof(run->seen) - used, "%s%s ", is_pattern ? "?" : "", path + inside);
+}
+
 static int load_config(struct run *run, const char *path)
 {
 	const struct config_source *source = plugin.provides[0].ops;
 	struct config_builder *builder = config_builder_new(log_root(run->log.log));
 
+	run->seen[0] = '\0';
+	config_builder_observe(builder, saw_file, run);
 	CU_ASSERT(source->handles(path));
 	int fault = source->load(NULL, path, builder, log_root(run->log.log));
 	if (fault) {
@@ -204,7 +215,7 @@ static void test_well_written(void)
 	CU_ASSERT(kept_log_has(&run.log, "t.xml:3: <psk>: ids: '<' is neither"));
 	run_end(&run);
 	run_text(&run, "<?xml version='1.0' encoding='ISO-8859-1'?>" GOOD(CONNECTION("a") "<![CDATA[  ]]>" KEY
-		 "<plugin name='metrics-http' port='9' anything='&quot;x&quot;'/>"));
+		 "<plugin name='metrics-http' port='9' anything='&quot;x&quot;'/><daemon watch='yes'/>"));
 	run_good(&run);
 	CU_ASSERT(schema_accepts("t.xml"));
 	const struct config_node *root = config_root(run.config);
@@ -256,6 +267,7 @@ static void test_includes(void)
 	CU_ASSERT_STRING_EQUAL(settings_connection_at(run.settings, 2)->node->file, path_of(path, "conf.d/20.xml"));
 	CU_ASSERT_EQUAL(settings_connection_at(run.settings, 2)->node->line, 2);
 	CU_ASSERT(schema_accepts("t.xml"));
+	CU_ASSERT_STRING_EQUAL(run.seen, "t.xml ?conf.d/*.xml conf.d/10.xml conf.d/20.xml conf.d/b.extra none.xml ?conf.d/none*.xml ");
 	run_end(&run);
 }
 
@@ -267,6 +279,8 @@ static void test_all_errors(void)
 	run_text(&run, GOOD("\n<include files='t.psk'/>\n<include files='none.xml'/>\n<x xmlns=''/>\n"));
 	CU_ASSERT_EQUAL(run.fault, FAULT_INPUT);
 	CU_ASSERT_EQUAL(run.log.errors, 3);
+	/* Whoever mends them is to be noticed. */
+	CU_ASSERT_STRING_EQUAL(run.seen, "t.xml t.psk none.xml ");
 	run_end(&run);
 }
 
@@ -410,8 +424,8 @@ static const struct unit_case cases[] = {
 	{ "every broken file is refused at its line, and by the schema where it can know", test_broken },
 	{ "prefixes, references, comments and marks of well-written files are understood", test_well_written },
 	{ "an element's line is where its tag begins, also beyond 65535", test_lines },
-	{ "included files stand in the place of their include, and nodes keep their own file", test_includes },
-	{ "an error in one file does not hide those in others", test_all_errors },
+	{ "included files stand in the place of their include, are told of, and nodes keep their own file", test_includes },
+	{ "an error in one file does not hide those in others, nor the files", test_all_errors },
 	{ "what is not a readable file of moderate size is refused by name", test_files },
 	{ "depth, text and chains of includes have limits", test_bombs },
 	{ "a thousand connections load with their lines", test_many },

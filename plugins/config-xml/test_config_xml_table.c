@@ -71,6 +71,7 @@ const struct broken_file broken_files[] = {
 	{ HEAD "<daemon/>\n<daemon/>\n" TAIL, NULL, 3, "there is one already", SCHEMA_REFUSES },
 	{ HEAD "<daemon shards=\"65\"/>\n" TAIL, NULL, 2, "shards '65' must be from 1 to 64", SCHEMA_REFUSES },
 	{ HEAD "<daemon log-level=\"inf\"/>\n" TAIL, NULL, 2, "did you mean 'info'?", SCHEMA_REFUSES },
+	{ HEAD "<daemon watch=\"on\"/>\n" TAIL, NULL, 2, "there is: no, yes", SCHEMA_REFUSES },
 	{ HEAD "<daemon port=\"4500\"/>\n" TAIL, NULL, 2, "they must differ", SCHEMA_PASSES },
 	/* -- values -- */
 	{ OPEN REMOTE CHILD "</connection>\n<connection name=\"a\">\n" REMOTE CHILD CLOSE, NULL, 6, "one with name 'a' already", SCHEMA_PASSES },

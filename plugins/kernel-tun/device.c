@@ -11,6 +11,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "kernel.h"
+
 /* Newer than some headers. */
 enum { OFFLOAD_USO4 = 0x20, OFFLOAD_USO6 = 0x40 };
 
@@ -75,6 +77,7 @@ static int set_up(struct device *d, struct netlink *n)
 	info->ifi_index = d->index;
 	info->ifi_flags = info->ifi_change = IFF_UP;
 	mnl_attr_put_u32(request, IFLA_MTU, PACKET_MAX);
+	mnl_attr_put_strz(request, IFLA_IFALIAS, KERNEL_ALIAS);
 	return netlink_talk(n, request, NULL, NULL);
 }
 

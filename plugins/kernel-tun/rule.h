@@ -10,7 +10,7 @@
 #include "prefix.h"
 
 enum {
-	RULE_PROTOCOL = 107,       /* rtm_protocol of everything of ours: 'k'                 */
+	RULE_PROTOCOL = KERNEL_PROTOCOL,
 	RULE_CLASSES = 32,
 	RULE_TABLE = 27494, RULE_PRIORITY = 27494, RULE_PRIORITIES = 5,
 };

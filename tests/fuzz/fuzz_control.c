@@ -74,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (log && loop && bus && engine) {
 		struct control_host host = {
 			.log = log_root(log), .bus = bus, .engine = engine, .settings = no_settings, .reload = no_reload,
+			.reload_secrets = no_reload,
 		};
 
 		if (control_new(&control, loop, &host, NULL) == 0)
