@@ -209,13 +209,18 @@ void kin_take_over(struct ike_sa *sa)
 {
 	struct peer_kin all[KIN_MAX - 1];
 
-	if (sa->peer_initial_contact && sa->connection->unique != UNIQUE_NEVER)
+	bool forgets = sa->peer_initial_contact && sa->connection->unique != UNIQUE_NEVER;
+
+	if (forgets)
 		peers_forget_others(sa->shard->engine, sa);
 	size_t known = peers_kin(sa->shard->engine->peers, sa, all, COUNT(all));
 	settle_generation(sa, all, known);
-	for (size_t i = 0; i < known; i++)
-		if (sa->connection->unique != UNIQUE_NEVER || is_same_path(sa, &all[i].local, &all[i].remote))
+	for (size_t i = 0; i < known; i++) {
+		/* What the peer has forgotten is of no use under a new SA either. */
+		bool is_forgotten = forgets && all[i].established_at <= sa->created_at;
+		if (!is_forgotten && (sa->connection->unique != UNIQUE_NEVER || is_same_path(sa, &all[i].local, &all[i].remote)))
 			succeed(sa, &all[i]);
+	}
 }
 
 /* ---- the peer is gone ---- */
