@@ -6,6 +6,7 @@
 #include "net.h"
 
 #include <errno.h>
+#include <linux/xfrm.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
@@ -265,6 +266,23 @@ static void prepare_for_esp(const struct net_socket *s)
 		log_debug(s->net->log, "the TOS of packets is not told on %s", family_name(s->family));
 }
 
+/* What IKE sends and receives passes the kernel's policies, also one for everything: also where another program installed it. */
+static void bypass_policies(const struct net_socket *s)
+{
+	struct xfrm_userpolicy_info policy = { .sel.family = s->family, .action = XFRM_POLICY_ALLOW };
+	bool is6 = s->family == AF_INET6;
+	static const uint8_t directions[] = { XFRM_POLICY_IN, XFRM_POLICY_OUT };
+
+	for (size_t i = 0; i < COUNT(directions); i++) {
+		policy.dir = directions[i];
+		if (setsockopt(s->watch.fd, is6 ? IPPROTO_IPV6 : IPPROTO_IP, is6 ? IPV6_XFRM_POLICY : IP_XFRM_POLICY, &policy,
+			       sizeof(policy)) < 0)
+			log_at(s->net->log, LEVEL_WARN, "no-bypass",
+			       "IKE cannot be exempted from the kernel's policies (%s), so a tunnel to everywhere would catch it: %s",
+			       family_name(s->family), strerror(errno));
+	}
+}
+
 int net_start(struct net *net, struct loop *loop, struct engine *engine)
 {
 	const struct kernel_ipsec *kernel = engine->kernel ? engine->kernel->ops : NULL;
@@ -280,6 +298,8 @@ int net_start(struct net *net, struct loop *loop, struct engine *engine)
 			continue;
 		if (s->is_nat && net->kernel)
 			prepare_for_esp(s);
+		if (kernel && !kernel->receive)
+			bypass_policies(s);
 		s->watch.ready = net_socket_ready;
 		fault = loop_watch(loop, &s->watch, true, false);
 		if (fault)
