@@ -135,31 +135,40 @@ static int host_encap_socket(void *arg, uint8_t family)
 	return net_encap_socket(d->net, family);
 }
 
+/* The first of these that can be attached. One that fails has said why. `is_there`: there was one to try. */
+static bool attach_one(struct daemon *d, const char *wanted, bool userspace, bool *is_there)
+{
+	const struct provider *provider;
+
+	for (size_t i = 0; (provider = services_at(d->load.core.services, SERVICE_KERNEL_IPSEC, i)); i++) {
+		const struct kernel_ipsec *kernel = provider->ops;
+
+		if ((wanted && strcmp(provider->key, wanted) != 0) || userspace != ((kernel->features & KERNEL_USERSPACE) != 0))
+			continue;
+		*is_there = true;
+		if (kernel->attach(provider->state, &d->kernel_host) != 0)
+			continue;
+		d->engine.kernel = provider;
+		d->kernel_is_attached = true;
+		log_info(d->engine.log, "IPsec SAs are installed with kernel service %s", provider->key);
+		return true;
+	}
+	return false;
+}
+
 void engine_attach_kernel(struct daemon *d)
 {
 	const char *wanted = strcmp(d->engine.daemon.kernel, "auto") == 0 ? NULL : d->engine.daemon.kernel;
 	const struct log_context *log = d->engine.log;
-	const struct provider *provider;
 	bool is_there = false;
 
 	d->kernel_host = (struct kernel_host){
 		.log = log, .crypto = d->engine.crypto, .encap_socket = host_encap_socket, .acquire = host_acquire,
 		.expire = host_expire, .moved = host_moved, .arg = d,
 	};
-	for (size_t i = 0; (provider = services_at(d->load.core.services, SERVICE_KERNEL_IPSEC, i)); i++) {
-		const struct kernel_ipsec *kernel = provider->ops;
-
-		if (wanted && strcmp(provider->key, wanted) != 0)
-			continue;
-		is_there = true;
-		/* One that fails has said why. */
-		if (kernel->attach(provider->state, &d->kernel_host) != 0)
-			continue;
-		d->engine.kernel = provider;
-		d->kernel_is_attached = true;
-		log_info(log, "IPsec SAs are installed with kernel service %s", provider->key);
+	/* Where the kernel has ESP it is the faster one. */
+	if (attach_one(d, wanted, false, &is_there) || attach_one(d, wanted, true, &is_there))
 		return;
-	}
 	if (is_there)
 		log_line(log, LEVEL_ERROR, "no-kernel", "no kernel service could be started, see above: IPsec SAs cannot be installed; phase 1 only");
 	else
