@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+/* state.c - SAs: reserved, added, moved, asked for their use, deleted. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "secret.h"
+#include "xfrm.h"
+
+enum { SPI_MIN = 256, WHAT_MAX = 160 };
+
+/* ---- what is installed ---- */
+
+static struct entry_key key_of(uint32_t spi, bool inbound, const struct address *remote, bool udp_encap)
+{
+	struct entry_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.spi = spi;
+	key.inbound = inbound;
+	if (inbound)
+		return key;
+	key.family = remote->family;
+	key.port = udp_encap ? remote->port : 0;
+	memcpy(key.ip, remote->ip, sizeof(key.ip));
+	return key;
+}
+
+static struct entry *find_key(struct xfrm *x, const struct entry_key *key)
+{
+	struct entry *e;
+
+	HASH_FIND(hh, x->entries, key, sizeof(*key), e);
+	return e;
+}
+
+struct entry *entry_find(struct xfrm *x, uint32_t spi, bool inbound, const struct address *remote)
+{
+	struct entry_key in_udp = key_of(spi, inbound, remote, true), plain = key_of(spi, inbound, remote, false);
+	struct entry *e = find_key(x, &in_udp);
+
+	return e ? e : find_key(x, &plain);
+}
+
+const struct address *entry_destination(const struct entry *e)
+{
+	return e->key.inbound ? &e->local : &e->remote;
+}
+
+/* One destination and SPI is one SA for the kernel, whatever the ports. */
+struct entry *entry_by_destination(struct xfrm *x, uint32_t spi, const struct address *destination)
+{
+	struct entry *e = entry_find(x, spi, true, destination);
+
+	if (e && address_same_host(&e->local, destination))
+		return e;
+	e = entry_find(x, spi, false, destination);
+	if (e)
+		return e;
+	for (e = x->entries; e; e = e->hh.next)
+		if (e->key.spi == spi && !e->key.inbound && address_same_host(&e->remote, destination))
+			return e;
+	return NULL;
+}
+
+static int link_entry(struct xfrm *x, struct entry *e)
+{
+	HASH_ADD(hh, x->entries, key, sizeof(e->key), e);
+	return e->hh.tbl ? 0 : FAULT_MEMORY;
+}
+
+void states_forget(struct xfrm *x)
+{
+	struct entry *e, *next;
+
+	HASH_ITER(hh, x->entries, e, next) {
+		HASH_DELETE(hh, x->entries, e);
+		free(e);
+	}
+}
+
+/* ---- SPIs ---- */
+
+static void take_spi(const struct nlmsghdr *message, void *arg)
+{
+	struct xfrm_usersa_info info;
+
+	if (message->nlmsg_type != XFRM_MSG_NEWSA || mnl_nlmsg_get_payload_len(message) < sizeof(info))
+		return;
+	memcpy(&info, mnl_nlmsg_get_payload(message), sizeof(info));
+	*(uint32_t *)arg = ntohl(info.id.spi);
+}
+
+/* The kernel keeps it for net.core.xfrm_acq_expires seconds; if IKE takes longer than that it is added like any other. */
+int state_spi(void *state, const struct address *local, const struct address *remote, uint32_t *out)
+{
+	struct xfrm *x = state;
+	uint32_t spi = 0;
+	int fault = 0;
+
+	pthread_mutex_lock(&x->lock);
+	int error = netlink_talk(&x->netlink, build_spi(&x->netlink, local, remote), take_spi, &spi);
+	if (!error && spi < SPI_MIN)
+		error = EBADMSG;
+	if (error)
+		fault = xfrm_complain(x, "sa-install", "cannot reserve an SPI", error);
+	pthread_mutex_unlock(&x->lock);
+	*out = spi;
+	return fault;
+}
+
+/* ---- adding ---- */
+
+static const char *direction(bool inbound)
+{
+	return inbound ? "inbound" : "outbound";
+}
+
+static int refuse(struct xfrm *x, const struct ipsec_sa *sa, int fault, const char *why)
+{
+	log_at(x->host.log, LEVEL_ERROR, "sa-install", "cannot install the %s SA %08" PRIx32 ": %s", direction(sa->inbound), sa->spi, why);
+	return fault;
+}
+
+/* Names what the kernel may lack. */
+static int complain(struct xfrm *x, const struct ipsec_sa *sa, int error)
+{
+	const struct algorithm *cipher = algorithm_find(false, sa->transform.id), *auth = algorithm_find(true, sa->transform.auth);
+	char what[WHAT_MAX], why[2 * WHAT_MAX];
+
+	if (error != ENOSYS && error != ENOENT) {
+		snprintf(what, sizeof(what), "cannot install the %s SA %08" PRIx32, direction(sa->inbound), sa->spi);
+		return xfrm_complain(x, "sa-install", what, error);
+	}
+	snprintf(why, sizeof(why), "the kernel lacks %s%s%s%s: load its modules (modprobe -a %s%s%s%s), or propose another algorithm",
+		 cipher->words, auth ? " or " : "", auth ? auth->words : "", sa->transform.esn ? " or their use with esn" : "",
+		 cipher->modules, auth ? " " : "", auth ? auth->modules : "",
+		 cipher->kind == ALGORITHM_AEAD ? " seqiv" : sa->transform.esn ? " authencesn echainiv" : " authenc echainiv");
+	return refuse(x, sa, FAULT_UNSUPPORTED, why);
+}
+
+static const char *not_possible(const struct xfrm *x, const struct ipsec_sa *sa)
+{
+	if (sa->spi < SPI_MIN || address_len(sa->remote.family) == 0 || sa->local.family != sa->remote.family)
+		return "its SPI or addresses are not valid";
+	if (!x->has_esp[family_index(sa->remote.family)])
+		return sa->remote.family == AF_INET6 ? "the kernel has no ESP over IPv6: load module esp6"
+						     : "the kernel has no ESP over IPv4: load module esp4";
+	if (sa->udp_encap && !x->has_encap[family_index(sa->remote.family)])
+		return "the kernel takes no ESP in UDP off our socket, see above";
+	return NULL;
+}
+
+/* The inbound one was reserved with its SPI, unless that was too long ago. */
+static int install(struct xfrm *x, const struct ipsec_sa *sa)
+{
+	struct nlmsghdr *request;
+	int error = ESRCH;
+
+	if (sa->inbound) {
+		if (!build_sa(&x->netlink, XFRM_MSG_UPDSA, sa, &request))
+			return ENOSYS;
+		error = netlink_talk(&x->netlink, request, NULL, NULL);
+	}
+	if (error != ESRCH)
+		return error;
+	if (!build_sa(&x->netlink, XFRM_MSG_NEWSA, sa, &request))
+		return ENOSYS;
+	return netlink_talk(&x->netlink, request, NULL, NULL);
+}
+
+static int add(struct xfrm *x, const struct ipsec_sa *sa)
+{
+	struct entry *e = calloc(1, sizeof(*e));
+	int fault = e ? 0 : FAULT_MEMORY;
+
+	if (!fault) {
+		e->key = key_of(sa->spi, sa->inbound, &sa->remote, sa->udp_encap);
+		e->local = sa->local;
+		e->remote = sa->remote;
+		e->child = sa->child;
+		e->udp_encap = sa->udp_encap;
+		fault = find_key(x, &e->key) ? FAULT_EXISTS : link_entry(x, e);
+		if (fault)
+			free(e);
+	}
+	if (!fault && !sa->inbound && (fault = policy_hold(x, sa->child))) {
+		HASH_DELETE(hh, x->entries, e);
+		free(e);
+	}
+	if (fault)
+		return refuse(x, sa, fault, fault == FAULT_EXISTS ? "there is one already" : "no memory");
+	int error = install(x, sa);
+	if (!error)
+		return 0;
+	fault = complain(x, sa, error);
+	if (!sa->inbound)
+		policy_release(x, sa->child);
+	HASH_DELETE(hh, x->entries, e);
+	free(e);
+	return fault;
+}
+
+int state_add(void *state, const struct ipsec_sa *sa)
+{
+	struct xfrm *x = state;
+
+	pthread_mutex_lock(&x->lock);
+	const char *why = algorithm_find(false, sa->transform.id) ? not_possible(x, sa) : "the kernel interface has no name for its cipher";
+	int fault = why ? refuse(x, sa, FAULT_UNSUPPORTED, why) : add(x, sa);
+	pthread_mutex_unlock(&x->lock);
+	return fault;
+}
+
+/* ---- reading one ---- */
+
+/* What GETSA answered, with keys: to be wiped. */
+struct answer {
+	_Alignas(uint64_t) uint8_t octets[NETLINK_REQUEST];
+	bool is_there;
+};
+
+static void keep_answer(const struct nlmsghdr *message, void *arg)
+{
+	struct answer *answer = arg;
+
+	if (message->nlmsg_type != XFRM_MSG_NEWSA || message->nlmsg_len > sizeof(answer->octets) ||
+	    mnl_nlmsg_get_payload_len(message) < sizeof(struct xfrm_usersa_info))
+		return;
+	memcpy(answer->octets, message, message->nlmsg_len);
+	answer->is_there = true;
+}
+
+static int read_sa(struct xfrm *x, const struct entry *e, struct answer *answer)
+{
+	struct nlmsghdr *request = build_sa_id(&x->netlink, XFRM_MSG_GETSA, e->key.spi, entry_destination(e));
+
+	answer->is_there = false;
+	int error = netlink_talk(&x->netlink, request, keep_answer, answer);
+	return error ? error : answer->is_there ? 0 : EBADMSG;
+}
+
+/* ---- moving ---- */
+
+static int put_back(struct xfrm *x, const struct entry *e, const struct answer *answer, const struct address *local,
+		    const struct address *remote, bool in_place)
+{
+	struct nlmsghdr *request;
+
+	if (!build_moved(&x->netlink, in_place ? XFRM_MSG_UPDSA : XFRM_MSG_NEWSA, (const void *)answer->octets, e->key.inbound, local,
+			 remote, &request))
+		return EKEYREJECTED;
+	return netlink_talk(&x->netlink, request, NULL, NULL);
+}
+
+/*
+ * The kernel changes the ports of an SA in place, but nothing else of where it is. It must go before it comes back: an outbound one
+ * would use its numbers twice, and an inbound one has the same SPI and destination, when only the peer moved.
+ */
+static int move(struct xfrm *x, const struct entry *e, const struct address *local, const struct address *remote)
+{
+	bool in_place = address_same_host(&e->local, local) && address_same_host(&e->remote, remote);
+	struct nlmsghdr *check;
+	struct answer answer;
+	int error = read_sa(x, e, &answer);
+
+	if (!error && in_place) {
+		error = put_back(x, e, &answer, local, remote, true);
+	} else if (!error) {
+		/* Keys that are not shown cannot be put back. */
+		if (!build_moved(&x->netlink, XFRM_MSG_NEWSA, (const void *)answer.octets, e->key.inbound, local, remote, &check))
+			error = EKEYREJECTED;
+		if (!error)
+			error = netlink_talk(&x->netlink,
+					     build_sa_id(&x->netlink, XFRM_MSG_DELSA, e->key.spi, entry_destination(e)), NULL, NULL);
+		if (!error && (error = put_back(x, e, &answer, local, remote, false)))
+			(void)put_back(x, e, &answer, &e->local, &e->remote, false);
+	}
+	wipe(&answer, sizeof(answer));
+	return error;
+}
+
+static int move_entry(struct xfrm *x, struct entry *e, const struct address *local, const struct address *remote)
+{
+	struct entry_key key = key_of(e->key.spi, e->key.inbound, remote, e->udp_encap);
+	struct entry *there = find_key(x, &key);
+	char what[WHAT_MAX];
+
+	if (there && there != e) {
+		log_at(x->host.log, LEVEL_ERROR, "sa-install", "cannot move the SA %08" PRIx32 ": there is one already", e->key.spi);
+		return FAULT_EXISTS;
+	}
+	if (!e->key.inbound)
+		policy_follow(x, e->child, local, remote);
+	int error = move(x, e, local, remote);
+	if (error) {
+		snprintf(what, sizeof(what), "cannot move the %s SA %08" PRIx32, direction(e->key.inbound), e->key.spi);
+		return xfrm_complain(x, "sa-install", what, error);
+	}
+	HASH_DELETE(hh, x->entries, e);
+	e->key = key;
+	e->local = *local;
+	e->remote = *remote;
+	e->moved_at = 0;
+	if (link_entry(x, e) == 0)
+		return 0;
+	log_error(x->host.log, "no memory to move the SA %08" PRIx32, e->key.spi);
+	free(e);
+	return FAULT_MEMORY;
+}
+
+int state_move(void *state, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
+	       const struct address *remote)
+{
+	struct xfrm *x = state;
+
+	pthread_mutex_lock(&x->lock);
+	struct entry *e = entry_find(x, spi, inbound, from);
+	int fault = e ? move_entry(x, e, local, remote) : FAULT_NOT_FOUND;
+	pthread_mutex_unlock(&x->lock);
+	if (!e)
+		log_at(x->host.log, LEVEL_ERROR, "sa-install", "cannot move the SA %08" PRIx32 ": there is none", spi);
+	return fault;
+}
+
+/* ---- its use ---- */
+
+/* Kernels since 6.2 say in which second of the day it was used; with others all that is known is whether it was since the last look. */
+static void note_use(struct entry *e, const struct xfrm_usersa_info *info, const struct nlattr *last_used, uint64_t now)
+{
+	uint64_t used = e->last_used;
+	struct timespec day;
+
+	clock_gettime(CLOCK_REALTIME, &day);
+	if (last_used && mnl_attr_get_payload_len(last_used) >= sizeof(uint64_t)) {
+		uint64_t second, ago;
+		memcpy(&second, mnl_attr_get_payload(last_used), sizeof(second));
+		ago = (uint64_t)day.tv_sec > second ? ((uint64_t)day.tv_sec - second) * 1000 : 0;
+		used = second && ago < now ? now - ago : used;
+	} else if (info->curlft.packets != e->packets) {
+		used = now;
+	}
+	e->last_used = info->curlft.packets && used > e->last_used ? used : e->last_used;
+	e->packets = info->curlft.packets;
+	e->looked_at = now;
+}
+
+static int usage_of(struct xfrm *x, struct entry *e, struct ipsec_usage *out)
+{
+	const struct nlattr *all[XFRMA_MAX + 1];
+	const struct xfrm_usersa_info *info;
+	struct answer answer;
+	int error = read_sa(x, e, &answer);
+
+	if (!error) {
+		info = mnl_nlmsg_get_payload((const void *)answer.octets);
+		netlink_attributes((const void *)answer.octets, sizeof(*info), all, XFRMA_MAX);
+		note_use(e, info, all[XFRMA_LASTUSED], x->now());
+		*out = (struct ipsec_usage){
+			.bytes = info->curlft.bytes, .packets = info->curlft.packets,
+			.replayed = info->stats.replay + info->stats.replay_window, .bad_icv = info->stats.integrity_failed,
+			.last_used = e->last_used,
+		};
+	}
+	wipe(&answer, sizeof(answer));
+	return error;
+}
+
+int state_usage(void *state, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out)
+{
+	struct xfrm *x = state;
+
+	pthread_mutex_lock(&x->lock);
+	struct entry *e = entry_find(x, spi, inbound, remote);
+	int error = e ? usage_of(x, e, out) : ESRCH;
+	pthread_mutex_unlock(&x->lock);
+	if (error)
+		log_debug(x->host.log, "cannot tell the use of the SA %08" PRIx32 ": %s", spi, strerror(error));
+	return error ? xfrm_fault(error) : 0;
+}
+
+/* ---- deleting ---- */
+
+int state_delete(void *state, uint32_t spi, bool inbound, const struct address *remote)
+{
+	struct xfrm *x = state;
+	int fault = FAULT_NOT_FOUND;
+	char what[WHAT_MAX];
+
+	pthread_mutex_lock(&x->lock);
+	struct entry *e = entry_find(x, spi, inbound, remote);
+	if (e) {
+		int error = netlink_talk(&x->netlink, build_sa_id(&x->netlink, XFRM_MSG_DELSA, spi, entry_destination(e)), NULL, NULL);
+
+		/* The kernel itself deletes what is used up. */
+		snprintf(what, sizeof(what), "cannot delete the %s SA %08" PRIx32, direction(inbound), spi);
+		fault = error && error != ESRCH ? xfrm_complain(x, "sa-delete", what, error) : 0;
+		HASH_DELETE(hh, x->entries, e);
+		if (!inbound)
+			policy_release(x, e->child);
+		free(e);
+	}
+	pthread_mutex_unlock(&x->lock);
+	if (!e)
+		log_debug(x->host.log, "there is no SA %08" PRIx32 " to delete", spi);
+	return fault;
+}
