@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-# strongswan.sh - strongSwan's charon with ESP in userspace (kernel-libipsec) on hosts of the lab. Source it after lab.sh.
+# strongswan.sh - strongSwan's charon on hosts of the lab. Source it after lab.sh.
 
 strongswan_charon=/usr/lib/ipsec/charon
+# ESP in userspace; "kernel-netlink" alone where the kernel has ESP.
+strongswan_kernel='kernel-libipsec kernel-netlink'
 strongswan_psk='a ferry takes you across, a key lets you in'
 
 # Writes both configurations; the connections come on standard input.
@@ -10,7 +12,7 @@ strongswan_configure() # HOST
 	cat >"$lab/$1.strongswan.conf" <<-X
 	charon {
 		load_modular = no
-		load = random nonce openssl aes gcrypt sha1 sha2 md5 hmac kdf gmp curve25519 gcm ccm ctr xcbc cmac kernel-libipsec kernel-netlink socket-default vici updown
+		load = random nonce openssl aes gcrypt sha1 sha2 md5 hmac kdf gmp curve25519 gcm ccm ctr xcbc cmac $strongswan_kernel socket-default vici updown
 		retransmit_timeout = 1
 		retransmit_base = 1.2
 		retransmit_tries = 12
