@@ -87,6 +87,7 @@ static void take_encap(struct xfrm *x, uint8_t family)
 static void close_all(struct xfrm *x)
 {
 	events_stop(x);
+	larval_restore(x);
 	netlink_close(&x->netlink);
 	states_forget(x);
 	policies_forget(x);
@@ -159,6 +160,7 @@ int xfrm_new(struct xfrm **out, const struct log_context *log)
 	x->host.log = log;
 	x->wake = -1;
 	x->now = now_of_loops;
+	x->larval_drop = "/proc/sys/net/core/xfrm_larval_drop";
 	pthread_mutex_init(&x->lock, NULL);
 	return 0;
 }

@@ -363,6 +363,8 @@ static int replace(struct xfrm *x, struct owner *owner, const struct ipsec_polic
 
 	if (!x->has_neighbours && has_ipv6(rules))
 		allow_neighbours(x);
+	if (policy->want_acquire)
+		larval_hold(x);
 	owner->policy = *policy;
 	int fault = enter_rules(x, owner, rules, had ? &before : NULL);
 	if (fault)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * xfrm.h - the plugin's state: what was installed in the kernel, so that it can be found, moved and removed again. The service is
- * ops.c (begin and end), state.c (SAs), policy.c; probe.c asks the kernel what it can and removes what an earlier run left; events.c
+ * ops.c (begin and end), state.c (SAs), policy.c (and larval.c); probe.c asks the kernel what it can and removes what an earlier run left; events.c
  * hears what the kernel says by itself.
  */
 #ifndef KEYFERRY_XFRM_XFRM_H
@@ -60,6 +60,8 @@ struct xfrm {
 	bool has_esp[2], has_encap[2];         /* by family: IPv4, IPv6                                       */
 	const struct algorithm *cipher, *auth; /* that work; auth NULL: an AEAD                               */
 	bool has_neighbours;                   /* their policies are installed                                */
+	const char *larval_drop;               /* the switch's file; see larval.c                             */
+	bool holds_larval, cannot_hold;
 	struct entry *entries;
 	struct owner *owners;
 	struct rule *rules;
@@ -111,6 +113,11 @@ struct owner *owner_find(struct xfrm *x, uint32_t child);
 int orphan_add(struct xfrm *x, const struct rule_key *key, uint32_t priority) MUST_CHECK;
 void orphans_remove(struct xfrm *x);
 void policies_forget(struct xfrm *x);
+
+/* ---- larval.c ---- */
+/* From now on packets wait for their SA. */
+void larval_hold(struct xfrm *x);
+void larval_restore(struct xfrm *x);
 
 /* ---- probe.c ---- */
 /* FAULT_UNSUPPORTED, FAULT_PERMISSION...: this kernel cannot; it was said why. */
