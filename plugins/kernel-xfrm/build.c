@@ -286,6 +286,10 @@ static void put_template(struct nlmsghdr *request, const struct ipsec_policy *po
 		template.saddr = build_address(from);
 	if (to->family == template.family)
 		template.id.daddr = build_address(to);
+	/* Without both the kernel would look for a route to nowhere, and drop the packet instead of asking for an SA. */
+	if (is_out && !policy->transport && policy->local.family == 0 && policy->remote.family == 0)
+		template.saddr = build_address(&(struct address){ .family = (uint8_t)template.family, .ip = {
+			[0] = template.family == AF_INET ? 127 : 0, [3] = template.family == AF_INET, [15] = template.family == AF_INET6 } });
 	template.id.proto = IPPROTO_ESP;
 	template.reqid = policy->child;
 	template.mode = policy->transport ? XFRM_MODE_TRANSPORT : XFRM_MODE_TUNNEL;

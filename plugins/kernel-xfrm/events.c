@@ -167,12 +167,14 @@ void events_read(struct xfrm *x)
 
 /* ---- the thread ---- */
 
+/* Packets that were held back before their policy was ours again asked for nobody: the kernel still waits for that. */
 static void look_for_orphans(struct xfrm *x)
 {
 	if (!x->orphans_until || x->now() < x->orphans_until)
 		return;
 	pthread_mutex_lock(&x->lock);
 	orphans_remove(x);
+	resync(x);
 	pthread_mutex_unlock(&x->lock);
 	x->orphans_until = 0;
 }

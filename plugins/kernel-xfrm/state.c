@@ -182,6 +182,7 @@ static int add(struct xfrm *x, const struct ipsec_sa *sa)
 		e->remote = sa->remote;
 		e->child = sa->child;
 		e->udp_encap = sa->udp_encap;
+		e->looked_at = x->now();
 		fault = find_key(x, &e->key) ? FAULT_EXISTS : link_entry(x, e);
 		if (fault)
 			free(e);
@@ -297,7 +298,10 @@ static int move_entry(struct xfrm *x, struct entry *e, const struct address *loc
 	int error = move(x, e, local, remote);
 	if (error) {
 		snprintf(what, sizeof(what), "cannot move the %s SA %08" PRIx32, direction(e->key.inbound), e->key.spi);
-		return xfrm_complain(x, "sa-install", what, error);
+		int fault = xfrm_complain(x, "sa-install", what, error);
+		if (!e->key.inbound)
+			policy_follow(x, e->child, &e->local, &e->remote);
+		return fault;
 	}
 	HASH_DELETE(hh, x->entries, e);
 	e->key = key;
@@ -327,7 +331,10 @@ int state_move(void *state, uint32_t spi, bool inbound, const struct address *fr
 
 /* ---- its use ---- */
 
-/* Kernels since 6.2 say in which second of the day it was used; with others all that is known is whether it was since the last look. */
+/*
+ * Kernels since 6.2 say in which second it was used; with others all that is known is whether it was since the last look. Then what came in
+ * is taken to be new, so that a peer who sends is not asked whether it is there, and what went out to be old, so that a NAT hears of us.
+ */
 static void note_use(struct entry *e, const struct xfrm_usersa_info *info, const struct nlattr *last_used, uint64_t now)
 {
 	uint64_t used = e->last_used;
@@ -340,7 +347,7 @@ static void note_use(struct entry *e, const struct xfrm_usersa_info *info, const
 		ago = (uint64_t)day.tv_sec > second ? ((uint64_t)day.tv_sec - second) * 1000 : 0;
 		used = second && ago < now ? now - ago : used;
 	} else if (info->curlft.packets != e->packets) {
-		used = now;
+		used = e->key.inbound ? now : e->looked_at;
 	}
 	e->last_used = info->curlft.packets && used > e->last_used ? used : e->last_used;
 	e->packets = info->curlft.packets;

@@ -49,6 +49,21 @@ static void a_tunnel_has_three_policies(void)
 	test_kernel_close();
 }
 
+static void a_peer_that_is_not_known_yet_is_asked_for(void)
+{
+	struct xfrm *x = test_kernel_open();
+	struct ipsec_policy p = test_policy(77, "10.1.0.0/16", "10.2.0.0/24");
+
+	p.local = p.remote = (struct address){ .family = 0 };
+	CU_ASSERT_EQUAL(policy_add(x, &p), 0);
+	const struct xfrm_user_tmpl *template = template_of(test_request(0));
+	CU_ASSERT_FATAL(template != NULL);
+	CU_ASSERT_EQUAL(template->family, AF_INET);
+	CU_ASSERT(memcmp(&template->saddr, (uint8_t[]){ 127, 0, 0, 1 }, 4) == 0);
+	CU_ASSERT(memcmp(&template->id.daddr, (uint8_t[]){ 0, 0, 0, 0 }, 4) == 0);
+	test_kernel_close();
+}
+
 static void transport_has_no_forwarding(void)
 {
 	struct xfrm *x = test_kernel_open();
@@ -490,6 +505,7 @@ static void packets_wait_until_the_end(void)
 
 static const struct unit_case cases[] = {
 	{ "a tunnel has three policies", a_tunnel_has_three_policies },
+	{ "a peer that is not known yet is asked for", a_peer_that_is_not_known_yet_is_asked_for },
 	{ "transport has no forwarding", transport_has_no_forwarding },
 	{ "the more specific goes first", the_more_specific_goes_first },
 	{ "a range becomes prefixes", a_range_becomes_prefixes },

@@ -307,6 +307,12 @@ static void usage_is_what_the_kernel_counts(void)
 	test_kernel->now = 1005000;
 	CU_ASSERT_EQUAL(state_usage(x, 0x1001, true, &sa.remote, &usage), 0);
 	CU_ASSERT_EQUAL(usage.last_used, 1000000);
+	/* What went out: at the time of the last look, or the one before. */
+	struct ipsec_sa out = test_sa(0x1002, false, 20, 0);
+	CU_ASSERT_EQUAL(state_add(x, &out), 0);
+	test_kernel->now = 1009000;
+	CU_ASSERT_EQUAL(state_usage(x, 0x1002, false, &out.remote, &usage), 0);
+	CU_ASSERT_EQUAL(usage.last_used, 1005000);
 	test_kernel->error = ESRCH;
 	CU_ASSERT_EQUAL(state_usage(x, 0x1001, true, &sa.remote, &usage), FAULT_NOT_FOUND);
 	CU_ASSERT_EQUAL(state_usage(x, 0x9999, true, &sa.remote, &usage), FAULT_NOT_FOUND);
