@@ -37,6 +37,9 @@ enum {
 	CHILD_RETIRE_MS = 2000,      /* what we sent with the old SA has arrived                            */
 	CHILD_RETIRE_PEER_MS = 10000, /* the peer began the new one, so deleting the old is its business first */
 	CHILD_LINGER_MS = 5000,      /* longer than a packet is under way, or a Delete before the packets sent ahead of it are read */
+	/* Pairs of one child that came within so short a time, of SAs on different shards, crossed: both ends saw them in different order. */
+	CHILD_CROSSING_MS = 1000,
+	CHILD_REST_MS = 1500,        /* so that two that did not cross are further apart                   */
 	CHILD_AGAIN_MS = 1000,       /* least pause before a renewal that failed is tried again             */
 };
 
@@ -57,6 +60,7 @@ struct child {
 	bool initiated;
 	uint32_t message_id;                     /* of its Quick Mode                                  */
 	bool is_renewal;                         /* there was a current one when it was negotiated     */
+	bool is_overdue;                         /* its end was put off once                           */
 	bool was_up;                             /* EVENT_CHILD_UP or EVENT_CHILD_RENEWED was published */
 	struct lifetime lifetime;                /* agreed; the end                                    */
 	uint16_t renew_at;                       /* when it is renewed, in RENEW_WHOLE parts of the lifetime */
@@ -110,6 +114,14 @@ struct ipsec_limits child_limits(const struct child *child);
 int child_established(struct child *child, const struct secret *keys_out) MUST_CHECK;
 /* The peer repeated message 2 of a Quick Mode that is over here, so it cannot receive yet what that negotiated. */
 void child_not_ready(struct ike_sa *sa, uint32_t message_id);
+/* A pair of the same child and peer elsewhere: what both ends and all shards can compare. */
+struct child_rival {
+	uint64_t installed_at;
+	uint32_t spis;                           /* of both directions                                 */
+	bool initiated;
+};
+/* Of those of this SA and the rival, of an SA on another shard, one retires, the same at both ends. */
+void child_meet(struct ike_sa *sa, const char *name, const struct child_rival *rival);
 /*
  * It leaves its ISAKMP SA for another with the same peer, perhaps on another shard: between the two it belongs to whoever called, has no
  * SA and no timer runs.

@@ -142,6 +142,19 @@ static void retire(struct child *child, bool by_peer)
 	set_timer(child, &child->step, loop_now(loop_of(child)) + smaller(delay, time_left(child) / 2));
 }
 
+static struct child_rival rival_of(const struct child *child)
+{
+	return (struct child_rival){ child->installed_at, child->spi_in ^ child->spi_out, child->initiated };
+}
+
+/* The newer one, but for two that crossed: these both ends see in different order. */
+static bool beats(const struct child_rival *a, const struct child_rival *b)
+{
+	uint64_t apart = a->installed_at < b->installed_at ? b->installed_at - a->installed_at : a->installed_at - b->installed_at;
+
+	return apart < CHILD_CROSSING_MS ? a->spis > b->spis : a->installed_at > b->installed_at;
+}
+
 static void retire_others(struct child *child)
 {
 	struct others others = others_of(child->sa, child->config->name, child);
@@ -154,6 +167,22 @@ static void retire_others(struct child *child)
 		if (other->id != child->id)
 			child_remove_policy(other);
 		retire(other, !child->initiated);
+	}
+	struct child_rival self = rival_of(child);
+	kin_tell_rival(child->sa, child->config->name, &self);
+}
+
+void child_meet(struct ike_sa *sa, const char *name, const struct child_rival *rival)
+{
+	LIST_EACH(it, &sa->children) {
+		struct child *child = CONTAINER(it, struct child, in_sa);
+		if ((child->stage != CHILD_CURRENT && child->stage != CHILD_READY) || strcmp(child->config->name, name) != 0)
+			continue;
+		struct child_rival self = rival_of(child);
+		if (beats(&self, rival))
+			kin_tell_rival(sa, name, &self);
+		else
+			retire(child, !rival->initiated);
 	}
 }
 
@@ -240,11 +269,20 @@ void child_not_ready(struct ike_sa *sa, uint32_t message_id)
 
 /* ---- renewal and the end ---- */
 
+/* Our message 6 may be lost: then the peer does not have this SA yet, and may be renewing the child under the one before. */
+static bool may_be_unknown(const struct ike_sa *sa)
+{
+	return sa->role == RESPONDER && sa->heard_at == sa->established_at && loop_now(sa->shard->loop) - sa->established_at < KIN_CROSSING_MS;
+}
+
 bool child_renew(struct child *child)
 {
 	struct ike_sa *sa = kin_best(child->sa);
 
-	if (child->stage != CHILD_CURRENT || find_ready(child) || !sa || sa_want(sa, child->config->name, true) < 0)
+	if (child->stage != CHILD_CURRENT || find_ready(child) || !sa || may_be_unknown(sa))
+		return false;
+	/* One that is so new was renewed by the other end a moment ago. */
+	if (loop_now(loop_of(child)) - child->installed_at < CHILD_REST_MS || sa_want(sa, child->config->name, true) < 0)
 		return false;
 	sa_run_agenda(sa);
 	return true;
@@ -274,10 +312,33 @@ static void time_to_renew(struct timer *timer)
 		log_debug(&child->sa->ctx, "renewing child %s", child->config->name);
 }
 
+/*
+ * It is over, deleted or expired, but the peer has its successor already, and only message 3 of that is lost and asked for again. Meanwhile
+ * what is sent with the old one still arrives at a peer that lets it linger. Once.
+ */
+static bool waits_for_successor(struct child *child)
+{
+	uint64_t until = loop_now(loop_of(child)) + CHILD_LINGER_MS - CHILD_AGAIN_MS;
+	struct exchange *theirs = child->stage == CHILD_CURRENT ? sa_find_negotiation(child->sa, child->config->name, RESPONDER) : NULL;
+
+	if (!theirs)
+		return false;
+	/* Then this one has retired. */
+	if (exchange_look(theirs))
+		return false;
+	if (child->is_overdue)
+		return false;
+	child->is_overdue = true;
+	set_timer(child, &child->expiry, until);
+	return true;
+}
+
 static void expire(struct child *child, const char *reason)
 {
 	struct child *next = find_ready(child);
 
+	if (!next && waits_for_successor(child))
+		return;
 	v1_tell_child_deleted(child);
 	if (child->stage == CHILD_RETIRED || next)
 		linger(child);
@@ -296,16 +357,8 @@ void child_deleted(struct child *child)
 {
 	struct child *next = find_ready(child);
 
-	/*
-	 * The peer has its successor already, and message 3 of that is lost: it is asked for again. Meanwhile what is sent with the deleted
-	 * one still arrives, for a peer that lets it linger.
-	 */
-	if (child->stage == CHILD_CURRENT && !next && sa_find_negotiation(child->sa, child->config->name, RESPONDER)) {
-		uint64_t end_at = loop_now(loop_of(child)) + CHILD_LINGER_MS - CHILD_AGAIN_MS;
-		if (!timer_is_set(&child->expiry) || child->expiry.when > end_at)
-			set_timer(child, &child->expiry, end_at);
+	if (!next && waits_for_successor(child))
 		return;
-	}
 	if (child->stage == CHILD_CURRENT && !next) {
 		end(child, "the peer deleted it");
 		return;
@@ -444,14 +497,9 @@ void child_attach(struct child *child, struct ike_sa *sa)
 /* Nothing is sent with it from now on, so that the peer may forget it first. */
 static void settle_one(struct child *child, struct child *other)
 {
-	uint64_t apart = child->installed_at < other->installed_at ? other->installed_at - child->installed_at :
-			 child->installed_at - other->installed_at;
-	bool wins = child->installed_at > other->installed_at;
+	struct child_rival mine = rival_of(child), its = rival_of(other);
+	struct child *loser = beats(&mine, &its) ? other : child;
 
-	/* Both ends see the same two pairs, if from different sides. */
-	if (apart < KIN_CROSSING_MS)
-		wins = (child->spi_in ^ child->spi_out) > (other->spi_in ^ other->spi_out);
-	struct child *loser = wins ? other : child;
 	child_remove_outbound(loser);
 	retire(loser, !loser->initiated);
 }

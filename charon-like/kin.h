@@ -34,6 +34,9 @@ bool kin_has_other(const struct ike_sa *sa);
 void kin_take_over(struct ike_sa *sa);
 /* `sa` ends, but not its children where another can have them. True: it has none left. */
 bool kin_hand_over(struct ike_sa *sa);
+/* A pair of this child is current under `sa`: where SAs on other shards have one, one of them retires, see child_meet(). */
+struct child_rival;
+void kin_tell_rival(const struct ike_sa *sa, const char *child, const struct child_rival *rival);
 /* The peer does not answer under `sa`: does it under the others? */
 void kin_doubt(const struct ike_sa *sa);
 

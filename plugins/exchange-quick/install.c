@@ -121,6 +121,15 @@ const char *quick_child(const struct exchange *ex)
 	return quick_of(ex)->config ? quick_of(ex)->config->name : NULL;
 }
 
+/* An ESP packet of the new SA: who made it has our nonce and the keys, which is all that message 3 shows (RFC 2409 5.5). */
+bool quick_is_answered(const struct exchange *ex)
+{
+	const struct quick *quick = quick_of(ex);
+	struct ipsec_usage usage;
+
+	return ex->role == RESPONDER && quick->child && child_usage(quick->child, true, &usage) && usage.packets > 0;
+}
+
 bool quick_concerns(const struct exchange *ex, struct bytes spi)
 {
 	struct reader r = reader_over(spi);
