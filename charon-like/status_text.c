@@ -125,6 +125,8 @@ static void print_sa(FILE *out, const json_t *sa)
 		fputs(", ", out);
 		print_ages(out, sa);
 	}
+	if (flag_of(sa, "surplus"))
+		fputs(", another has taken over", out);
 	fprintf(out, "\n    %s%s%s%scookies %s %s\n", proposal, proposal[0] ? ", " : "", auth, auth[0] ? ", " : "",
 		text_of(cookies, "initiator"), text_of(cookies, "responder"));
 	print_end(out, "local", json_object_get(sa, "local"));
