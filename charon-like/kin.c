@@ -27,14 +27,10 @@ size_t kin_of(struct ike_sa *sa, struct ike_sa *out[KIN_MAX])
 	return count;
 }
 
-/* Of two that both ends have: the later one, or of two that crossed the one on which both ends agree without asking. */
-static bool beats(const struct ike_sa *a, uint64_t established_at, const uint8_t cookies[2][COOKIE_SIZE])
+static bool beats(const struct ike_sa *a, uint32_t generation, const uint8_t cookies[2][COOKIE_SIZE])
 {
-	uint64_t first = a->established_at < established_at ? a->established_at : established_at;
-	uint64_t last = a->established_at < established_at ? established_at : a->established_at;
-
-	if (last - first >= KIN_CROSSING_MS)
-		return a->established_at == last;
+	if (a->generation != generation)
+		return a->generation > generation;
 	return memcmp(a->cookie, cookies, sizeof(a->cookie)) < 0;
 }
 
@@ -45,9 +41,42 @@ struct ike_sa *kin_best(struct ike_sa *sa)
 
 	for (size_t i = 0; i < count; i++)
 		if (kin[i]->state == SA_ESTABLISHED && !timer_is_set(&kin[i]->surplus) &&
-		    (!best || beats(kin[i], best->established_at, (const uint8_t(*)[COOKIE_SIZE])best->cookie)))
+		    (!best || beats(kin[i], best->generation, (const uint8_t(*)[COOKIE_SIZE])best->cookie)))
 			best = kin[i];
 	return best ? best : sa->state == SA_ESTABLISHED ? sa : NULL;
+}
+
+bool kin_has_other(const struct ike_sa *sa)
+{
+	struct peer_kin one;
+
+	return peers_kin(sa->shard->engine->peers, sa, &one, 1) > 0;
+}
+
+uint32_t kin_generation(const struct ike_sa *sa)
+{
+	struct peer_kin all[KIN_MAX - 1];
+	size_t known = peers_kin(sa->shard->engine->peers, sa, all, COUNT(all));
+	uint32_t latest = sa->generation;
+
+	for (size_t i = 0; i < known; i++)
+		latest = all[i].generation > latest ? all[i].generation : latest;
+	return latest;
+}
+
+/*
+ * A peer that names a generation as if it did not know of one that both had long before has lost it; one that names none leaves it to us.
+ */
+static void settle_generation(struct ike_sa *sa, const struct peer_kin *kin, size_t count)
+{
+	uint32_t generation = sa->generation ? sa->generation : 1;
+
+	for (size_t i = 0; i < count; i++)
+		if (sa->role == RESPONDER && kin[i].generation >= generation &&
+		    (!sa->generation || kin[i].established_at + KIN_CROSSING_MS < sa->created_at))
+			generation = kin[i].generation + 1;
+	sa->generation = generation;
+	peers_update(sa->shard->engine->peers, sa);
 }
 
 /* ---- children on their way to an SA, perhaps of another shard ---- */
@@ -167,7 +196,7 @@ static void succeed(struct ike_sa *sa, const struct peer_kin *older)
 	s->local = sa->local;
 	s->remote = sa->remote;
 	s->shard = sa->shard->index;
-	s->wins = beats(sa, older->established_at, (const uint8_t(*)[COOKIE_SIZE])older->cookies);
+	s->wins = beats(sa, older->generation, (const uint8_t(*)[COOKIE_SIZE])older->cookies);
 	if (!s->wins)
 		sa_set_surplus(sa);
 	if (older->shard == s->shard)
@@ -180,12 +209,18 @@ void kin_take_over(struct ike_sa *sa)
 {
 	struct peer_kin all[KIN_MAX - 1];
 
-	if (sa->peer_initial_contact && sa->connection->unique != UNIQUE_NEVER)
+	bool forgets = sa->peer_initial_contact && sa->connection->unique != UNIQUE_NEVER;
+
+	if (forgets)
 		peers_forget_others(sa->shard->engine, sa);
 	size_t known = peers_kin(sa->shard->engine->peers, sa, all, COUNT(all));
-	for (size_t i = 0; i < known; i++)
-		if (sa->connection->unique != UNIQUE_NEVER || is_same_path(sa, &all[i].local, &all[i].remote))
+	settle_generation(sa, all, known);
+	for (size_t i = 0; i < known; i++) {
+		/* What the peer has forgotten is of no use under a new SA either. */
+		bool is_forgotten = forgets && all[i].established_at <= sa->created_at;
+		if (!is_forgotten && (sa->connection->unique != UNIQUE_NEVER || is_same_path(sa, &all[i].local, &all[i].remote)))
 			succeed(sa, &all[i]);
+	}
 }
 
 /* ---- the peer is gone ---- */

@@ -2,6 +2,10 @@
 /*
  * kin.h - several ISAKMP SAs between the same two identities: one takes over from another, which may be on another shard, when phase 1 is
  * renewed, when both ends began at once, or when a peer comes again from elsewhere or has forgotten.
+ *
+ * Which of two takes over both ends have to see alike, though they see them come in different order: the one of the later generation, among
+ * equals the one with the smaller cookies. Who begins a phase 1 gives it the generation after the latest that he has with the peer, and tells
+ * another keyferry (NOTIFY_KEYFERRY_GENERATION in message 5). Other peers have no say in it.
  */
 #ifndef KEYFERRY_KIN_H
 #define KEYFERRY_KIN_H
@@ -9,15 +13,19 @@
 
 enum {
 	KIN_MAX = 16,                /* of one peer that are looked at: twice SAS_PER_PEER_MAX            */
-	/* Established within so short a time of each other, SAs were begun by both ends at once, not one after the other. */
+	/* Of two that came within so short a time of each other, one may have been begun before the other was known to its end. */
 	KIN_CROSSING_MS = 5000,
 	KIN_SURPLUS_MS = 10000,      /* after that an SA that another has taken over from is deleted         */
 };
 
 /* The established ones on this shard, `sa` first. */
 size_t kin_of(struct ike_sa *sa, struct ike_sa *out[KIN_MAX]);
+/* The latest among these and on other shards. */
+uint32_t kin_generation(const struct ike_sa *sa);
 /* The one of these for new exchanges; NULL: none is established. */
 struct ike_sa *kin_best(struct ike_sa *sa);
+/* Is there another than `sa`, on whichever shard? */
+bool kin_has_other(const struct ike_sa *sa);
 /* `sa` was just established: what older ones have becomes its own, or ends, by what `unique` says. */
 void kin_take_over(struct ike_sa *sa);
 /* `sa` ends, but not its children where another can have them. True: it has none left. */

@@ -17,6 +17,7 @@ struct peer {
 	unsigned shard;
 	struct address local, remote;
 	uint64_t established_at;
+	uint32_t generation;
 	struct list same_id;
 	bool heads;                      /* it is the one in by_id             */
 	char connection[64];
@@ -99,6 +100,7 @@ int peers_add(struct peers *peers, const struct ike_sa *sa)
 	peer->local = sa->local;
 	peer->remote = sa->remote;
 	peer->established_at = sa->established_at;
+	peer->generation = sa->generation;
 	strncpy(peer->connection, sa->connection->name, sizeof(peer->connection) - 1);
 	list_init(&peer->same_id);
 	pthread_mutex_lock(&peers->lock);
@@ -203,7 +205,7 @@ void peers_forget_others(struct engine *engine, const struct ike_sa *sa)
 	struct peer *head = find_ring(peers, sa);
 	for (struct peer *peer = head; peer; peer = next_of_ring(peer, head))
 		if (memcmp(peer->cookies, sa->cookie, sizeof(peer->cookies)) != 0 && speaks_for(sa, peer) &&
-		    peer->established_at < sa->created_at)
+		    peer->established_at <= sa->created_at)
 			post_forget(engine, peer);
 	pthread_mutex_unlock(&peers->lock);
 }
@@ -248,20 +250,21 @@ size_t peers_kin(struct peers *peers, const struct ike_sa *sa, struct peer_kin *
 		if (!speaks_for(sa, peer))
 			continue;
 		out[count] = (struct peer_kin){ .shard = peer->shard, .local = peer->local, .remote = peer->remote,
-						.established_at = peer->established_at };
+						.established_at = peer->established_at, .generation = peer->generation };
 		memcpy(out[count++].cookies, peer->cookies, sizeof(peer->cookies));
 	}
 	pthread_mutex_unlock(&peers->lock);
 	return count;
 }
 
-void peers_move(struct peers *peers, const struct ike_sa *sa)
+void peers_update(struct peers *peers, const struct ike_sa *sa)
 {
 	pthread_mutex_lock(&peers->lock);
 	struct peer *own = find_own(peers, sa);
 	if (own) {
 		own->local = sa->local;
 		own->remote = sa->remote;
+		own->generation = sa->generation;
 	}
 	pthread_mutex_unlock(&peers->lock);
 }

@@ -34,11 +34,12 @@ struct peer_kin {
 	unsigned shard;
 	struct address local, remote;            /* when it was established, or since it moved     */
 	uint64_t established_at;                 /* loop ms                                        */
+	uint32_t generation;
 };
 /* The newest first, only those that `sa` may speak for (see peers_forget_others()). Returns how many were written. */
 size_t peers_kin(struct peers *peers, const struct ike_sa *sa, struct peer_kin *out, size_t max);
-/* The peer of `sa`, or we, went elsewhere. */
-void peers_move(struct peers *peers, const struct ike_sa *sa);
+/* The peer of `sa`, or we, went elsewhere, or its generation is known now. */
+void peers_update(struct peers *peers, const struct ike_sa *sa);
 /* Is there an SA between these two identities whose peer is on another host? */
 bool peers_elsewhere(struct peers *peers, const struct identity *local_id, const struct identity *remote_id, const struct address *remote);
 /* Shard that has an SA of the connection, or -1. */

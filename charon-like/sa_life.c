@@ -80,7 +80,9 @@ static void surplus_over(struct timer *timer)
 {
 	struct ike_sa *sa = CONTAINER(timer, struct ike_sa, surplus);
 
-	if (list_empty(&sa->exchanges))
+	if (!kin_has_other(sa))
+		set_timer(sa, &sa->renewal, loop_now(sa->shard->loop));       /* what took over is gone meanwhile */
+	else if (list_empty(&sa->exchanges))
 		sa_end(sa, "another one with the same peer has taken over", true);
 	else
 		set_timer(sa, timer, loop_now(sa->shard->loop) + KIN_SURPLUS_MS);
@@ -127,5 +129,5 @@ void sa_moved(struct ike_sa *sa)
 	log_info(&sa->ctx, "the SA moves: we are %s, the peer is %s", address_text(local, &sa->local), address_text(remote, &sa->remote));
 	LIST_EACH(it, &sa->children)
 		child_move(CONTAINER(it, struct child, in_sa), &sa->local, &sa->remote);
-	peers_move(sa->shard->engine->peers, sa);
+	peers_update(sa->shard->engine->peers, sa);
 }

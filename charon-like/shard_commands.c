@@ -8,6 +8,7 @@
 #include "events.h"
 #include "ikev1/v1.h"
 #include "jobs.h"
+#include "kin.h"
 #include "net.h"
 #include "shard.h"
 
@@ -66,8 +67,9 @@ static const struct exchange_mode *mode_by_word(const struct shard *shard, const
 	return NULL;
 }
 
-/* A phase 1 to `remote` that brings up what is wanted afterwards: a child, all (child NULL), or what it takes over (`renews`). */
-static int initiate(struct shard *shard, const struct connection_settings *c, const char *child, const struct address *remote, bool renews)
+/* A phase 1 to `remote` that brings up what is wanted afterwards: a child, all (child NULL), or what `renewed` (may be NULL) has. */
+static int initiate(struct shard *shard, const struct connection_settings *c, const char *child, const struct address *remote,
+		    const struct ike_sa *renewed)
 {
 	const struct exchange_mode *mode = mode_by_word(shard, c->mode);
 	uint8_t cookie[2][COOKIE_SIZE];
@@ -87,6 +89,7 @@ static int initiate(struct shard *shard, const struct connection_settings *c, co
 	sa->remote = *remote;
 	sa->remote.port = c->remote_port;
 	sa->local = c->local;
+	sa->generation = renewed ? kin_generation(renewed) + 1 : 1;
 	sa->is_float = false;
 	if (sa->local.family == 0 && net_find_source(&sa->remote, &sa->local) < 0) {
 		publish_failure(shard, c->name, "no-route", "there is no route to the peer: check the network and remote address");
@@ -94,7 +97,7 @@ static int initiate(struct shard *shard, const struct connection_settings *c, co
 		return FAULT_SYSTEM;
 	}
 	sa->local.port = shard->engine->daemon.port;
-	if ((fault = sa_set_connection(sa, c)) < 0 || (!renews && (fault = want_children(sa, c, child)) < 0) ||
+	if ((fault = sa_set_connection(sa, c)) < 0 || (!renewed && (fault = want_children(sa, c, child)) < 0) ||
 	    (fault = exchange_start(sa, mode, NULL)) < 0)
 		sa_free(sa);
 	return fault;
@@ -136,7 +139,7 @@ static void resolve_done(struct errand *errand)
 		publish_failure(shard, resolve->connection, "dns", text);
 	} else if (c && !loop_stopping(shard->loop)) {
 		/* What went wrong was said where it was found. */
-		if (initiate(shard, c, resolve->child[0] ? resolve->child : NULL, &resolve->address, false) < 0)
+		if (initiate(shard, c, resolve->child[0] ? resolve->child : NULL, &resolve->address, NULL) < 0)
 			log_debug(shard->engine->log, "connection %s could not be started", resolve->connection);
 	}
 	free(resolve);
@@ -183,7 +186,7 @@ int shard_up(struct shard *shard, const char *connection, const char *child)
 		return FAULT_UNSUPPORTED;
 	}
 	int fault = address_from_bytes(&remote, c->remote.family, bytes_of(c->remote.first, address_len(c->remote.family)));
-	return fault < 0 ? fault : initiate(shard, c, child, &remote, false);
+	return fault < 0 ? fault : initiate(shard, c, child, &remote, NULL);
 }
 
 int shard_renew(struct ike_sa *sa)
@@ -199,7 +202,7 @@ int shard_renew(struct ike_sa *sa)
 		if (other->state == SA_CONNECTING && other->role == INITIATOR && address_same_host(&other->remote, &sa->remote))
 			return FAULT_EXISTS;
 	}
-	return initiate(shard, c, NULL, &sa->remote, true);
+	return initiate(shard, c, NULL, &sa->remote, sa);
 }
 
 size_t shard_down(struct shard *shard, const char *connection, const char *child)

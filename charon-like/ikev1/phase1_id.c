@@ -133,10 +133,14 @@ enum verdict v1_put_proof(struct exchange *ex, struct message_out *out)
 static void take_notice(struct exchange *ex, const struct v1_notice *notice)
 {
 	struct phase1 *ph1 = v1_phase1(ex);
+	struct reader r = reader_over(notice->data);
+	uint32_t generation = read_u32(&r);
 	struct lifetime theirs;
 
 	if (notice->type == NOTIFY_INITIAL_CONTACT)
 		ph1->initial_contact = true;
+	else if (notice->type == NOTIFY_KEYFERRY_GENERATION && ex->role == RESPONDER && ph1->peer_is_keyferry && reader_done(&r) && generation)
+		ph1->generation = generation;
 	else if (notice->type == NOTIFY_RESPONDER_LIFETIME && ex->role == INITIATOR && lifetime_read(&theirs, true, notice->data) == 0 &&
 		 theirs.seconds)
 		ph1->lifetime = v1_shorter_lifetime(ph1->lifetime, theirs.seconds);
@@ -192,6 +196,20 @@ const char *v1_unreadable(const struct exchange *ex, char *why, size_t size)
 		return NULL;
 	ph1->auth->explain(ex, why, size);
 	return "psk-mismatch";
+}
+
+/* See kin.h. */
+enum verdict v1_put_generation(struct exchange *ex, struct message_out *out)
+{
+	uint8_t number[sizeof(uint32_t)];
+	struct writer w = writer_over(number, sizeof(number));
+
+	if (ex->role == RESPONDER || !v1_phase1(ex)->peer_is_keyferry)
+		return STEP_OK;
+	put_u32(&w, ex->sa->generation);
+	v1_put_notice(out, &(struct v1_notice){ .payload = PAY_NOTIFY, .protocol = PROTO_ISAKMP, .type = NOTIFY_KEYFERRY_GENERATION,
+						.spi_count = 1, .data = writer_bytes(&w) });
+	return STEP_OK;
 }
 
 /* RFC 2407 4.6.3.1: we chose a transform with a lifetime longer than ours. */
@@ -262,6 +280,8 @@ void v1_authenticated(struct exchange *ex)
 	sa->local_nat = ph1->local_nat;
 	sa->remote_nat = ph1->remote_nat;
 	sa->udp_encap = ph1->udp_encap;
+	if (sa->role == RESPONDER)
+		sa->generation = ph1->generation;
 	sa->peer_dpd = ph1->peer_dpd;
 	sa->peer_is_keyferry = ph1->peer_is_keyferry;
 	sa->peer_initial_contact = ph1->initial_contact;

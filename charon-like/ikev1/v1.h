@@ -35,6 +35,7 @@ struct phase1 {
 	bool peer_nat_t, peer_dpd, peer_is_keyferry; /* what its vendor IDs say                          */
 	bool local_nat, remote_nat, udp_encap;
 	bool initial_contact;                        /* it says so                                       */
+	uint32_t generation;                         /* it says, see kin.h; 0: nothing                   */
 };
 
 /* What the exchange's points share: our DH value and nonce, made when first needed, anew only for another group. */
@@ -68,6 +69,7 @@ enum verdict v1_derive_keys(struct exchange *ex);                            /* 
 enum verdict v1_put_id(struct exchange *ex, struct message_out *out);
 enum verdict v1_keep_id(struct exchange *ex, const struct message *in);
 enum verdict v1_put_initial_contact(struct exchange *ex, struct message_out *out);
+enum verdict v1_put_generation(struct exchange *ex, struct message_out *out);
 enum verdict v1_put_lifetime(struct exchange *ex, struct message_out *out);
 enum verdict v1_put_proof(struct exchange *ex, struct message_out *out);
 enum verdict v1_check_proof(struct exchange *ex, const struct message *in);

@@ -56,6 +56,7 @@ static enum verdict send_proof(struct exchange *ex, struct message_out *out)
 {
 	TRY(v1_put_id(ex, out));
 	TRY(v1_put_initial_contact(ex, out));
+	TRY(v1_put_generation(ex, out));
 	TRY(v1_put_lifetime(ex, out));
 	return v1_put_proof(ex, out);
 }
