@@ -88,18 +88,6 @@ struct estate {
 	struct list children;
 };
 
-static struct estate *estate_new(struct engine *engine, unsigned shard, const uint8_t heir[2][COOKIE_SIZE])
-{
-	struct estate *estate = calloc(1, sizeof(*estate));
-
-	if (!estate)
-		return NULL;
-	estate->to = engine->shards[shard];
-	memcpy(estate->heir, heir, sizeof(estate->heir));
-	list_init(&estate->children);
-	return estate;
-}
-
 static void estate_run(struct job *job)
 {
 	struct estate *estate = CONTAINER(job, struct estate, job);
@@ -118,6 +106,19 @@ static void estate_run(struct job *job)
 	if (heir)
 		child_settle(heir);
 	free(estate);
+}
+
+static struct estate *estate_new(struct engine *engine, unsigned shard, const uint8_t heir[2][COOKIE_SIZE])
+{
+	struct estate *estate = calloc(1, sizeof(*estate));
+
+	if (!estate)
+		return NULL;
+	estate->job.run = estate_run;
+	estate->to = engine->shards[shard];
+	memcpy(estate->heir, heir, sizeof(estate->heir));
+	list_init(&estate->children);
+	return estate;
 }
 
 /* On the shard of `sa`. */

@@ -142,12 +142,24 @@ void pair_run(struct pair *pair, uint64_t ms)
 	pair->now = end;
 }
 
+struct ike_sa *side_next_sa(const struct side *side, const struct ike_sa *sa)
+{
+	unsigned shard = sa ? sa->shard->index : 0;
+
+	if (sa && sa->in_shard.next != &sa->shard->sas.all)
+		return CONTAINER(sa->in_shard.next, struct ike_sa, in_shard);
+	for (shard += sa != NULL; shard < side->engine.shard_count; shard++)
+		if (!list_empty(&side->shards[shard]->sas.all))
+			return CONTAINER(list_first(&side->shards[shard]->sas.all), struct ike_sa, in_shard);
+	return NULL;
+}
+
 size_t side_sas(const struct side *side)
 {
 	size_t count = 0;
 
-	LIST_EACH(it, &side->shards[0]->sas.all)
-		count += CONTAINER(it, struct ike_sa, in_shard)->state == SA_ESTABLISHED;
+	for (const struct ike_sa *sa = NULL; (sa = side_next_sa(side, sa));)
+		count += sa->state == SA_ESTABLISHED;
 	return count;
 }
 
@@ -155,13 +167,11 @@ size_t side_children(const struct side *side)
 {
 	size_t count = 0;
 
-	LIST_EACH(it, &side->shards[0]->sas.all) {
-		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_shard);
-		LIST_EACH(jt, &sa->children) {
-			const struct child *child = CONTAINER(jt, struct child, in_sa);
+	for (struct ike_sa *sa = NULL; (sa = side_next_sa(side, sa));)
+		LIST_EACH(it, &sa->children) {
+			const struct child *child = CONTAINER(it, struct child, in_sa);
 			count += child->has_inbound && child->has_outbound;
 		}
-	}
 	return count;
 }
 
@@ -189,8 +199,8 @@ void pair_reset(struct pair *pair)
 {
 	for (int i = 0; i < SIDES; i++) {
 		struct side *side = &pair->side[i];
-		LIST_EACH(it, &side->shards[0]->sas.all)
-			sa_free(CONTAINER(it, struct ike_sa, in_shard));
+		for (struct ike_sa *sa; (sa = side_next_sa(side, NULL));)
+			sa_free(sa);
 		while (loop_turn(side->loop))
 			;
 		side->line_count = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pair.h - two engines in one process, a shard each, on a virtual clock, with fake kernels and a wire whose every packet a test
+ * pair.h - two engines in one process, all shards of a side on one loop, on a virtual clock, with fake kernels and a wire whose every packet a test
  * may drop, repeat, hold back or change. The plugins are the real ones, loaded as the daemon loads them.
  */
 #ifndef KEYFERRY_PAIR_H
@@ -11,7 +11,7 @@
 #include "shard.h"
 #include "unit.h"
 
-enum { LEFT, RIGHT, SIDES };
+enum { LEFT, RIGHT, SIDES, PAIR_SHARDS = 2 };
 enum { WIRE_MAX = 4096, FAKE_SAS_MAX = 600, FAKE_POLICIES_MAX = 300, PROBES_MAX = 256, LOG_KEPT = 400, PAIR_TEXT_MAX = 700 };
 
 /* One datagram under way. */
@@ -63,7 +63,7 @@ struct side {
 	struct crypto *crypto;
 	struct settings *settings;
 	struct engine engine;
-	struct shard *shards[1];
+	struct shard *shards[PAIR_SHARDS];
 	struct fake_kernel kernel;
 	struct subscription *subscription;
 	/* What was said and published. */
@@ -104,6 +104,7 @@ struct pair_options {
 	const char *left_crypto, *right_crypto; /* backend; NULL: "openssl"               */
 	uint32_t kernel_features;
 	const char *skip;                    /* a plugin that is not loaded on the right  */
+	unsigned right_shards;               /* default: 1                                */
 };
 
 /* Aborts the test program with a message when the configurations are refused. */
@@ -123,6 +124,8 @@ void pair_inject(struct pair *pair, const struct wire_packet *like);
 void pair_probe(struct pair *pair, unsigned from);
 /* A line with this text was said. */
 bool side_said(const struct side *side, const char *text);
+/* The next SA of any shard, in no certain order; NULL first, and at the end. */
+struct ike_sa *side_next_sa(const struct side *side, const struct ike_sa *sa);
 size_t side_sas(const struct side *side);
 size_t side_children(const struct side *side);
 /* Each inbound SA of one fake kernel has its outbound twin with the same keys in the other. */

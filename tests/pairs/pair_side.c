@@ -258,11 +258,13 @@ static void side_init(struct pair *pair, unsigned which, const struct pair_optio
 	engine->transport = (struct transport){ .send = pair_send, .state = side };
 	engine->kernel = &side->kernel.provider;
 	engine->peers = peers_new();
-	engine->shard_count = 1;
+	engine->shard_count = which == RIGHT && options->right_shards ? options->right_shards : 1;
 	engine->shards = side->shards;
 	engine->cookie_key[0] = (uint8_t)(1 + which);
-	side->shards[0] = shard_new(engine, 0, side->loop, side->settings);
-	if (!side->shards[0] || !side->subscription)
+	for (unsigned i = 0; i < engine->shard_count; i++)
+		if (!(side->shards[i] = shard_new(engine, i, side->loop, side->settings)))
+			give_up(side, "no memory");
+	if (!side->subscription)
 		give_up(side, "no memory");
 }
 
@@ -281,7 +283,8 @@ struct pair *pair_new(const struct pair_options *options)
 
 static void side_free(struct side *side)
 {
-	shard_free(side->shards[0]);
+	for (unsigned i = 0; i < side->engine.shard_count; i++)
+		shard_free(side->shards[i]);
 	while (loop_turn(side->loop))
 		;
 	bus_unsubscribe(side->bus, side->subscription);

@@ -20,7 +20,7 @@ enum {
 static const char psk[] = "a pre-shared key of some length\n";
 
 /* `connection` and `child` are further attributes. */
-static struct pair *life_new(const char *phase1, const char *connection, const char *child)
+static struct pair *life_new(const char *phase1, const char *connection, const char *child, unsigned right_shards)
 {
 	static const char *const host[] = { "192.0.2.1", "192.0.2.2" };
 	char document[SIDES][2048];
@@ -32,7 +32,8 @@ static struct pair *life_new(const char *phase1, const char *connection, const c
 			 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\" %s/></connection>"
 			 "<psk ids=\"%s %s\" file=\"psk\"/></keyferry>",
 			 connection, host[i], host[!i], phase1, i + 1, !i + 1, child, host[0], host[1]);
-	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = psk, .right_psk = psk };
+	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = psk, .right_psk = psk,
+					.right_shards = right_shards };
 	return pair_new(&options);
 }
 
@@ -48,8 +49,7 @@ static struct view look(const struct side *side)
 {
 	struct view view = { .current = 0 };
 
-	LIST_EACH(it, &side->shards[0]->sas.all) {
-		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_shard);
+	for (struct ike_sa *sa = NULL; (sa = side_next_sa(side, sa));) {
 		LIST_EACH(jt, &sa->exchanges)
 			view.exchanges++;
 		if (sa->state != SA_ESTABLISHED)
@@ -141,7 +141,7 @@ static bool settle(struct pair *pair)
 static void many(unsigned want_children, unsigned want_phases)
 {
 	struct weather weather = { .state = weather_seed(), .lose = 5, .delay = 5, .delay_ms = 30 };
-	struct pair *pair = life_new("lifetime=\"150s\"", "", "lifetime=\"30s\"");
+	struct pair *pair = life_new("lifetime=\"150s\"", "", "lifetime=\"30s\"", 1);
 	time_t end = time(NULL) + SECONDS_MAX;
 	size_t before = 0, sas = 0;
 	unsigned unsettled = 0, collisions = 0;
@@ -185,7 +185,33 @@ static void thousands(void)
 	many(children ? (unsigned)atoi(children) : 10000, children ? (unsigned)atoi(children) / 5 : 2000);
 }
 
+/* ---- on several threads ---- */
+
+/* Each phase 1 is on a shard that its cookies choose. */
+static void across_shards(void)
+{
+	struct pair *pair = life_new("lifetime=\"150s\"", "", "lifetime=\"30s\"", PAIR_SHARDS);
+	const struct side *right = &pair->side[RIGHT];
+	unsigned changes = 0, last = 0;
+
+	CU_ASSERT_FATAL(pair_up(pair, 60000));
+	for (unsigned i = 0; i < 100 && changes < 5; i++) {
+		run_with_traffic(pair, 60000);
+		const struct ike_sa *sa = look(right).sa;
+		CU_ASSERT_FATAL(sa != NULL);
+		changes += sa->shard->index != last;
+		last = sa->shard->index;
+	}
+	CU_ASSERT(changes == 5);
+	CU_ASSERT(settle(pair));
+	CU_ASSERT_EQUAL(pair->probes_held + pair->probes_lost, 0);
+	CU_ASSERT_EQUAL(pair->side[LEFT].events[EVENT_CHILD_DOWN] + right->events[EVENT_CHILD_DOWN], 0);
+	CU_ASSERT_EQUAL(pair->side[LEFT].events[EVENT_CHILD_UP] + right->events[EVENT_CHILD_UP], 2);
+	pair_free(pair);
+}
+
 static const struct unit_case cases[] = {
+	{ "a child goes along when phase 1 is renewed on another shard", across_shards },
 	{ "10,000 renewals of phase 2 and 2,000 of phase 1 lose no packet and leave one pair each time", thousands },
 };
 
