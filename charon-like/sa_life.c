@@ -33,13 +33,15 @@ static void set_timer(struct ike_sa *sa, struct timer *timer, uint64_t when)
 
 /* ---- renewal ---- */
 
-/* A peer that was not found by an address of its own, or is behind a NAT, has to come to us. */
+/* A peer that was not found by an address of its own has to come to us; behind a NAT it is found on the NAT ports only. */
 static bool may_initiate(const struct ike_sa *sa)
 {
 	const struct connection_settings *c = sa->connection;
 
-	return sa->role == INITIATOR ||
-	       (!sa->remote_nat && (c->remote_host || (c->remote.family && memcmp(c->remote.first, c->remote.last, sizeof(c->remote.first)) == 0)));
+	if (sa->role == INITIATOR)
+		return true;
+	return (!sa->remote_nat || sa->is_float) &&
+	       (c->remote_host || (c->remote.family && memcmp(c->remote.first, c->remote.last, sizeof(c->remote.first)) == 0));
 }
 
 static void time_to_renew(struct timer *timer)

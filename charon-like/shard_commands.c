@@ -67,6 +67,14 @@ static const struct exchange_mode *mode_by_word(const struct shard *shard, const
 	return NULL;
 }
 
+/* RFC 3947 4: a responder renews from NAT port to where the initiator is seen; a NAT in front of that lets nothing else in. */
+static void begin_on_nat_port(struct ike_sa *sa, const struct ike_sa *renewed)
+{
+	sa->is_float = true;
+	sa->local.port = renewed->local.port;
+	sa->remote.port = renewed->remote.port;
+}
+
 /* A phase 1 to `remote` that brings up what is wanted afterwards: a child, all (child NULL), or what `renewed` (may be NULL) has. */
 static int initiate(struct shard *shard, const struct connection_settings *c, const char *child, const struct address *remote,
 		    const struct ike_sa *renewed)
@@ -97,6 +105,8 @@ static int initiate(struct shard *shard, const struct connection_settings *c, co
 		return FAULT_SYSTEM;
 	}
 	sa->local.port = shard->engine->daemon.port;
+	if (renewed && renewed->role == RESPONDER && renewed->is_float)
+		begin_on_nat_port(sa, renewed);
 	if ((fault = sa_set_connection(sa, c)) < 0 || (!renewed && (fault = want_children(sa, c, child)) < 0) ||
 	    (fault = exchange_start(sa, mode, NULL)) < 0)
 		sa_free(sa);
