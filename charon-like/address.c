@@ -273,6 +273,11 @@ int address_range_parse(struct address_range *out, const char *text)
 	return fault;
 }
 
+bool address_range_is_host(const struct address_range *range)
+{
+	return range->family != 0 && memcmp(range->first, range->last, address_len(range->family)) == 0;
+}
+
 bool address_range_has(const struct address_range *range, const struct address *a)
 {
 	size_t len = address_len(a->family);

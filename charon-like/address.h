@@ -41,6 +41,8 @@ struct address_range {
 
 /* "192.0.2.1", "10.0.0.0/8", "10.0.0.1-10.0.0.9", "%any", "%any4", "%any6"; a prefix with host bits set is refused. */
 int address_range_parse(struct address_range *out, const char *text) MUST_CHECK;
+/* One address alone; not %any. */
+bool address_range_is_host(const struct address_range *range);
 bool address_range_has(const struct address_range *range, const struct address *a);
 bool address_range_covers(const struct address_range *outer, const struct address_range *inner);
 bool address_range_overlaps(const struct address_range *a, const struct address_range *b);

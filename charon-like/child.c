@@ -113,11 +113,6 @@ int child_install_outbound(struct child *child, const struct secret *keymat)
 	return install(child, false, keymat);
 }
 
-static bool is_single_host(const struct connection_settings *c)
-{
-	return c->remote_host || (c->remote.family && memcmp(c->remote.first, c->remote.last, sizeof(c->remote.first)) == 0);
-}
-
 void child_remove_outbound(struct child *child)
 {
 	void *state;
@@ -244,7 +239,7 @@ uint32_t child_id_of_peer(const struct ike_sa *sa, const struct child_settings *
 	struct writer w = writer_over(all, sizeof(all));
 	uint32_t id = child_id(sa->connection, child);
 
-	if (is_single_host(sa->connection))
+	if (sa->connection->remote_host || address_range_is_host(&sa->connection->remote))
 		return id;
 	put_u32(&w, id);
 	put_u16(&w, sa->remote.port);

@@ -194,6 +194,21 @@ static int heed_intents(struct daemon *d)
 	return intents_apply(d->intents, d->load.settings);
 }
 
+static void network_changed(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->intents)
+		intents_network_changed(d->intents);
+}
+
+/* One that cannot be had was said to be missing; tunnels come up without it. */
+static int follow_addresses(struct daemon *d)
+{
+	(void)!net_watch_new(&d->net_watch, d->loop, d->engine.log, network_changed, d);
+	return 0;
+}
+
 static int check_modes(struct daemon *d)
 {
 	return engine_check_modes(d);
@@ -214,6 +229,7 @@ static const struct stage {
 	{ "the control socket",      open_control },           /* sets the umask: before threads */
 	{ "privileges",              give_up_privileges },     /* are each thread's own: before threads */
 	{ "the kernel service",      attach_kernel },          /* starts threads of its own */
+	{ "addresses",               follow_addresses },       /* not those of our own device */
 	{ "connections",             open_intents },           /* hears events: before there are any */
 	{ "threads",                 engine_start_threads },
 	{ "connections",             heed_intents },           /* and from now on there are */
@@ -277,6 +293,7 @@ void daemon_free(struct daemon *d)
 		return;
 	/* Nobody asks for anything new ... */
 	file_watch_free(d->files);
+	net_watch_free(d->net_watch);
 	if (d->control)
 		control_free(d->control);
 	intents_free(d->intents);

@@ -13,7 +13,9 @@
 #include "ask.h"
 #include "child.h"
 #include "daemon_private.h"
+#include "follow.h"
 #include "peers.h"
+#include "resolve.h"
 
 /* How long the peers' Delete messages may take to be sent. */
 enum { DELETE_SECONDS = 5 };
@@ -93,6 +95,39 @@ static void host_expire(void *arg, uint32_t spi, bool inbound, bool hard)
 	}
 }
 
+struct move {
+	struct ask ask;
+	uint32_t spi;
+	struct address local, remote;
+};
+
+static void move_work(struct ask *ask)
+{
+	const struct move *move = CONTAINER(ask, struct move, ask);
+
+	follow_packet(ask->shard, move->spi, &move->local, &move->remote);
+}
+
+static void move_done(struct ask *ask)
+{
+	free(CONTAINER(ask, struct move, ask));
+}
+
+/* Any thread. As above. */
+static void host_moved(void *arg, uint32_t spi, const struct address *local, const struct address *remote)
+{
+	struct daemon *d = arg;
+
+	for (unsigned i = 0; i < d->engine.shard_count; i++) {
+		struct move *move = malloc(sizeof(*move));
+
+		if (!move)
+			return;
+		*move = (struct move){ { .work = move_work, .done = move_done }, spi, *local, *remote };
+		ask_shard(&move->ask, d->engine.shards[i], d->loop);
+	}
+}
+
 static int host_encap_socket(void *arg, uint8_t family)
 {
 	const struct daemon *d = arg;
@@ -109,7 +144,7 @@ void engine_attach_kernel(struct daemon *d)
 
 	d->kernel_host = (struct kernel_host){
 		.log = log, .crypto = d->engine.crypto, .encap_socket = host_encap_socket, .acquire = host_acquire,
-		.expire = host_expire, .arg = d,
+		.expire = host_expire, .moved = host_moved, .arg = d,
 	};
 	for (size_t i = 0; (provider = services_at(d->load.core.services, SERVICE_KERNEL_IPSEC, i)); i++) {
 		const struct kernel_ipsec *kernel = provider->ops;
@@ -197,6 +232,11 @@ static void worker_end(struct worker *worker)
 	worker->runs = false;
 }
 
+static void resolve_by_helper(struct engine *engine, struct resolve *resolve, struct loop *home, void (*done)(struct resolve *resolve))
+{
+	resolve_start(engine->helpers, resolve, home, done);
+}
+
 static int open_shard(struct daemon *d, unsigned i)
 {
 	struct worker *worker = &d->workers[i];
@@ -218,6 +258,7 @@ int engine_open(struct daemon *d)
 	e->log = log_root(d->log);
 	e->bus = d->load.core.bus;
 	e->helpers = d->load.core.helpers;
+	e->resolve = resolve_by_helper;
 	e->services = d->load.core.services;
 	e->crypto = d->load.crypto;
 	e->daemon = d->load.daemon;

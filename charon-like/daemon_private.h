@@ -9,6 +9,7 @@
 #include "file_watch.h"
 #include "intents.h"
 #include "net.h"
+#include "net_watch.h"
 #include "pidfile.h"
 
 /* A thread that runs a loop. */
@@ -33,6 +34,7 @@ struct daemon {
 	struct worker net_worker;
 	struct worker *workers;              /* one for each shard                                   */
 	struct intents *intents;
+	struct net_watch *net_watch;         /* NULL: changes of addresses are not noticed           */
 	struct control *control;
 	struct pidfile pidfile;
 	struct watch signals;                /* fd -1: not taken                                     */

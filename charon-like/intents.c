@@ -11,8 +11,8 @@
 #include "ask.h"
 #include "child.h"
 #include "events.h"
+#include "follow.h"
 #include "map.h"
-#include "net.h"
 
 /* A child that somebody keeps. */
 struct intent {
@@ -58,25 +58,10 @@ static void order_done(struct ask *ask)
 	free(CONTAINER(ask, struct order, ask));
 }
 
-/* It waits for phase 1 already: asking twice would make two of it. */
-static bool is_wanted_by(const struct ike_sa *sa, const struct order *order)
-{
-	if (!sa->connection || strcmp(sa->connection->name, order->connection) != 0)
-		return false;
-	for (const struct list *it = sa->wanted.next; it != &sa->wanted; it = it->next)
-		if (strcmp(CONTAINER(it, const struct want, in_sa)->child->name, order->child) == 0)
-			return true;
-	return false;
-}
-
 static void order_up(struct ask *ask)
 {
 	const struct order *order = CONTAINER(ask, struct order, ask);
-	const struct list *all = &ask->shard->sas.all;
 
-	for (const struct list *it = all->next; it != all; it = it->next)
-		if (is_wanted_by(CONTAINER(it, const struct ike_sa, in_shard), order))
-			return;
 	/* A failure is published too, and that event brings us back. */
 	if (shard_up(ask->shard, order->connection, order->child) < 0)
 		log_debug(ask->shard->engine->log, "connection %s could not be started", order->connection);
@@ -87,6 +72,18 @@ static void order_down(struct ask *ask)
 	const struct order *order = CONTAINER(ask, struct order, ask);
 
 	(void)shard_down(ask->shard, order->connection, order->child[0] ? order->child : NULL);
+}
+
+static void order_change(struct ask *ask)
+{
+	const struct order *order = CONTAINER(ask, struct order, ask);
+
+	shard_change(ask->shard, order->connection, order->child[0] ? order->child : NULL);
+}
+
+static void order_follow(struct ask *ask)
+{
+	follow_network(ask->shard);
 }
 
 static void give_order(struct intents *intents, struct shard *shard, void (*work)(struct ask *ask), const char *connection,
@@ -105,10 +102,10 @@ static void give_order(struct intents *intents, struct shard *shard, void (*work
 	ask_shard(&order->ask, shard, intents->loop);
 }
 
-static void take_down(struct intents *intents, const char *connection, const char *child)
+static void order_all(struct intents *intents, void (*work)(struct ask *ask), const char *connection, const char *child)
 {
 	for (unsigned i = 0; i < intents->engine->shard_count; i++)
-		give_order(intents, intents->engine->shards[i], order_down, connection, child);
+		give_order(intents, intents->engine->shards[i], work, connection, child);
 }
 
 /* ---- keeping up ---- */
@@ -228,7 +225,7 @@ static struct address single_remote(const struct connection_settings *c)
 	struct address none = { 0 }, remote = { .family = c->remote.family };
 	size_t len = address_len(c->remote.family);
 
-	if (c->remote_host || len == 0 || memcmp(c->remote.first, c->remote.last, len) != 0)
+	if (c->remote_host || !address_range_is_host(&c->remote))
 		return none;
 	memcpy(remote.ip, c->remote.first, len);
 	remote.port = c->remote_port;
@@ -243,7 +240,7 @@ static bool policy_of(const struct intent *intent, struct ipsec_policy *out)
 	struct address remote = single_remote(c), local = c->local;
 
 	if (local.family == 0 && remote.family)
-		(void)!net_find_source(&remote, &local);
+		(void)!engine_find_source(intent->intents->engine, &remote, &local);
 	if ((child->remote_is_host && !remote.family) || (child->local_is_host && !local.family))
 		return false;
 	*out = (struct ipsec_policy){
@@ -282,6 +279,32 @@ static void delete_policy(struct intent *intent)
 	if (kernel)
 		(void)((const struct kernel_ipsec *)kernel->ops)->policy_delete(kernel->state, intent->id);
 	intent->has_policy = false;
+}
+
+/* ---- the network ---- */
+
+/* What waits for its next attempt need not wait any more; a drawn part keeps all from beginning in one moment. */
+static void hurry(struct intent *intent)
+{
+	struct intents *intents = intent->intents;
+	struct timers *timers = loop_timers(intents->loop);
+
+	intent->delay = INTENT_RETRY_MS;
+	intent->asked_at = 0;
+	if (timer_is_set(&intent->timer) &&
+	    timer_set(timers, &intent->timer, loop_now(intents->loop) + with_spread(intents, INTENT_HURRY_MS)) != 0)
+		log_error(intents->engine->log, "no memory to start connection %s again", intent->connection->name);
+}
+
+void intents_network_changed(struct intents *intents)
+{
+	order_all(intents, order_follow, "", "");
+	for (struct intent *intent = intents->by_id; intent; intent = intent->hh.next) {
+		/* What it protects, or from where, may go by an address that is another now. */
+		if (!intent->connection->local.family)
+			add_policy(intent);
+		hurry(intent);
+	}
 }
 
 /* ---- a new configuration ---- */
@@ -378,7 +401,7 @@ static const struct child_settings *child_named(const struct connection_settings
 	return NULL;
 }
 
-/* SAs of what is gone or means something else now. What is the same is not touched. */
+/* SAs of what is gone end, of what means something else now are negotiated anew. What is the same is not touched. */
 static void end_changed(struct intents *intents, const struct settings *old, const struct settings *new)
 {
 	for (size_t i = 0; i < settings_connection_count(old); i++) {
@@ -386,14 +409,14 @@ static void end_changed(struct intents *intents, const struct settings *old, con
 		const struct connection_settings *is = settings_connection(new, was->name);
 
 		if (!is || !connection_settings_same(was, is)) {
-			take_down(intents, was->name, "");
+			order_all(intents, is ? order_change : order_down, was->name, "");
 			continue;
 		}
 		for (size_t k = 0; k < was->child_count; k++) {
 			const struct child_settings *child = child_named(is, was->children[k].name);
 
 			if (!child || !child_settings_same(&was->children[k], child))
-				take_down(intents, was->name, was->children[k].name);
+				order_all(intents, child ? order_change : order_down, was->name, was->children[k].name);
 		}
 	}
 }

@@ -380,7 +380,13 @@ static void net_keepalive(void *state, const struct address *local, const struct
 		(void)send_pieces(s, local, remote, &piece, 1);
 }
 
+static int net_source(void *state, const struct address *remote, struct address *out)
+{
+	(void)state;
+	return net_find_source(remote, out);
+}
+
 struct transport net_transport(struct net *net)
 {
-	return (struct transport){ .send = net_send, .keepalive = net_keepalive, .state = net };
+	return (struct transport){ .send = net_send, .keepalive = net_keepalive, .source = net_source, .state = net };
 }

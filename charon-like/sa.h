@@ -71,6 +71,7 @@ struct ike_sa {
 	uint64_t asked_at;                       /* the first question that is not answered            */
 	uint32_t dpd_sequence;
 	uint8_t dpd_probes;                      /* unanswered                                         */
+	struct name_watch *name_watch;           /* follow.c's; NULL: none                             */
 	uint32_t generation;                     /* see kin.h                                          */
 	bool peer_dpd, peer_is_keyferry;         /* what its vendor IDs said                           */
 	char hint[160];                          /* what somebody unauthenticated said about the peer, for people */

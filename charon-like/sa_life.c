@@ -5,6 +5,7 @@
  */
 #include "child.h"
 #include "events.h"
+#include "follow.h"
 #include "ikev1/v1.h"
 #include "kin.h"
 #include "liveness.h"
@@ -33,15 +34,12 @@ static void set_timer(struct ike_sa *sa, struct timer *timer, uint64_t when)
 
 /* ---- renewal ---- */
 
-/* A peer that was not found by an address of its own has to come to us; behind a NAT it is found on the NAT ports only. */
-static bool may_initiate(const struct ike_sa *sa)
+/* Behind a NAT the peer of a responder is found where it is seen, and only there: see begin_on_nat_port(). */
+static bool may_renew(const struct ike_sa *sa)
 {
 	const struct connection_settings *c = sa->connection;
 
-	if (sa->role == INITIATOR)
-		return true;
-	return (!sa->remote_nat || sa->is_float) &&
-	       (c->remote_host || (c->remote.family && memcmp(c->remote.first, c->remote.last, sizeof(c->remote.first)) == 0));
+	return follow_may_initiate(sa) || (sa->is_float && (c->remote_host || address_range_is_host(&c->remote)));
 }
 
 static void time_to_renew(struct timer *timer)
@@ -49,11 +47,11 @@ static void time_to_renew(struct timer *timer)
 	struct ike_sa *sa = CONTAINER(timer, struct ike_sa, renewal);
 	uint64_t now = loop_now(sa->shard->loop), left = sa->expiry.when > now ? sa->expiry.when - now : 0;
 
-	if (!may_initiate(sa) || kin_best(sa) != sa)
+	if (!may_renew(sa) || kin_best(sa) != sa)
 		return;
 	set_timer(sa, timer, now + (left / 4 > SA_RENEW_AGAIN_MS ? left / 4 : SA_RENEW_AGAIN_MS));
 	/* What went wrong was said where it was found. */
-	if (shard_renew(sa) == 0)
+	if (shard_renew(sa, NULL) == 0)
 		log_debug(&sa->ctx, "renewing phase 1");
 }
 
@@ -112,6 +110,7 @@ void sa_start_life(struct ike_sa *sa)
 		set_timer(sa, &sa->renewal, sa->established_at + ms * sa_draw_renewal(sa, sa->role == INITIATOR) / RENEW_WHOLE);
 	}
 	liveness_start(sa);
+	follow_start(sa);
 }
 
 void sa_stop_life(struct ike_sa *sa)
@@ -122,6 +121,7 @@ void sa_stop_life(struct ike_sa *sa)
 	timer_stop(timers, &sa->renewal);
 	timer_stop(timers, &sa->surplus);
 	liveness_stop(sa);
+	follow_stop(sa);
 }
 
 void sa_moved(struct ike_sa *sa)

@@ -48,9 +48,9 @@ static bool selector_read_end(struct check *check, const struct config_node *nod
 /* RFC 2407 4.5: in transport mode the IP header stays, so each end can only be the host itself. */
 static void transport_check(struct check *check, const struct child_settings *child)
 {
-	if (!child->local_is_host && child->local.range.family && !range_is_host(&child->local.range))
+	if (!child->local_is_host && child->local.range.family && !address_range_is_host(&child->local.range))
 		check_error(check, child->node, "mode 'transport' protects hosts only, so local must be one address or left out");
-	if (!child->remote_is_host && child->remote.range.family && !range_is_host(&child->remote.range))
+	if (!child->remote_is_host && child->remote.range.family && !address_range_is_host(&child->remote.range))
 		check_error(check, child->node, "mode 'transport' protects hosts only, so remote must be one address or left out");
 }
 

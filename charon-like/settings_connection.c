@@ -16,11 +16,6 @@ const struct config_node *node_child(const struct config_node *node, const char 
 	return NULL;
 }
 
-bool range_is_host(const struct address_range *range)
-{
-	return range->family != 0 && memcmp(range->first, range->last, address_len(range->family)) == 0;
-}
-
 static void id_read(struct check *check, const struct config_node *node, struct identity *out)
 {
 	const char *id = config_get(node, "id");
@@ -44,7 +39,7 @@ static void remote_id_default(struct check *check, struct connection_settings *c
 {
 	struct address host;
 
-	if (range_is_host(&c->remote) &&
+	if (address_range_is_host(&c->remote) &&
 	    !address_from_bytes(&host, c->remote.family, bytes_of(c->remote.first, address_len(c->remote.family))))
 		check_is_input(check, identity_of_address(&c->remote_id, &host));
 }
@@ -92,7 +87,7 @@ static void ends_check(struct check *check, const struct connection_settings *c)
 
 	if (c->local.family && c->remote.family && c->local.family != c->remote.family)
 		check_error(check, remote, "address '%s' and the local one are not of the same family", address);
-	if (c->keep == KEEP_PASSIVE || !address || c->remote_host || range_is_host(&c->remote))
+	if (c->keep == KEEP_PASSIVE || !address || c->remote_host || address_range_is_host(&c->remote))
 		return;
 	/* A malformed address was complained about already and reads as %any. */
 	if (c->remote.family || strcmp(address, "%any") == 0)

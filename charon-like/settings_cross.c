@@ -34,7 +34,7 @@ static bool has_key(const struct settings *s, const struct connection_settings *
 {
 	struct address host = { .family = 0 };
 
-	if (range_is_host(&c->remote) &&
+	if (address_range_is_host(&c->remote) &&
 	    address_from_bytes(&host, c->remote.family, bytes_of(c->remote.first, address_len(c->remote.family))))
 		return false;
 	return settings_psk(s, &c->local, &c->local_id, &host, &c->remote_id, NULL) || psk_may_fit(s, c);
@@ -77,7 +77,7 @@ static void key_check(struct check *check, const struct settings *s, const struc
 		    end_text(local, sizeof(local), c, "local"), end_text(remote, sizeof(remote), c, "remote"),
 		    has_local ? suggested_id(c, "local") : "", has_local ? " " : "", suggested_id(c, "remote"),
 		    c->name ? c->name : "NAME",
-		    !range_is_host(&c->remote) && strcmp(c->mode, "main") == 0
+		    !address_range_is_host(&c->remote) && strcmp(c->mode, "main") == 0
 			    ? "; Main Mode chooses the key by address, before it knows the peer's id" : "");
 }
 

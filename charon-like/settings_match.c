@@ -16,7 +16,7 @@ static unsigned rank_of(const struct connection_settings *c)
 		return RANK_NAME;
 	if (!c->remote.family)
 		return RANK_ANY;
-	return range_is_host(&c->remote) ? RANK_HOST : RANK_RANGE + address_range_weight(&c->remote);
+	return address_range_is_host(&c->remote) ? RANK_HOST : RANK_RANGE + address_range_weight(&c->remote);
 }
 
 static int compare(const void *left, const void *right)

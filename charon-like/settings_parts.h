@@ -106,7 +106,6 @@ void psk_free(struct psk_settings *psk);
 /* settings_match.c, settings_psk.c: what finds them. FAULT_MEMORY. */
 int match_index(struct settings *s) MUST_CHECK;
 int psk_index(struct settings *s) MUST_CHECK;
-bool range_is_host(const struct address_range *range);
 /* Whether any key could be chosen for the connection's peers once more is known of them. */
 bool psk_may_fit(const struct settings *s, const struct connection_settings *c);
 

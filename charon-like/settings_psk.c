@@ -77,7 +77,7 @@ static int id_index(struct settings *s, const struct psk_settings *psk, const st
 
 	if (!id->is_range)
 		return lookup_add(&s->psk_ids, identity_key(key, id->id.type, id->id.data), psk);
-	if (range_is_host(&id->range))
+	if (address_range_is_host(&id->range))
 		return lookup_add(&s->psk_ids, identity_key(key, address_id_type(id->range.family), host), psk);
 	s->psk_ranges[s->psk_range_count++] = (struct psk_range){ psk, id };
 	return 0;
@@ -107,7 +107,7 @@ static bool id_names_identity(const struct psk_id *id, const struct identity *en
 {
 	if (!id->is_range)
 		return identity_matches(&id->id, end);
-	return range_is_host(&id->range) && end->type == address_id_type(id->range.family) &&
+	return address_range_is_host(&id->range) && end->type == address_id_type(id->range.family) &&
 	       bytes_equal(end->data, bytes_of(id->range.first, address_len(id->range.family)));
 }
 
@@ -123,7 +123,7 @@ static int local_id_fit(const struct psk_id *id, const struct ends *ends)
 		return FIT_UNKNOWN;
 	if (!address_range_has(&id->range, ends->local))
 		return FIT_NOT;
-	return range_is_host(&id->range) ? FIT_ADDRESS : FIT_RANGE + (int)address_range_weight(&id->range);
+	return address_range_is_host(&id->range) ? FIT_ADDRESS : FIT_RANGE + (int)address_range_weight(&id->range);
 }
 
 /*
@@ -139,7 +139,7 @@ static int local_fit(const struct psk_settings *psk, const struct psk_id *remote
 		return best;
 	for (size_t i = 0; i < psk->id_count; i++) {
 		const struct psk_id *id = &psk->ids[i];
-		bool names_both = id->is_range && !range_is_host(&id->range) && address_range_weight(&id->range);
+		bool names_both = id->is_range && !address_range_is_host(&id->range) && address_range_weight(&id->range);
 		int fit = id == remote && !names_both ? FIT_NOT : local_id_fit(id, ends);
 
 		if (fit > best) {
@@ -201,7 +201,7 @@ static const char *by_text(char *out, size_t size, const char *end, const struct
 	else if (end_id && id_names_identity(id, end_id))
 		snprintf(out, size, "%s id %s", end, identity_text(text, end_id));
 	else if (id->is_range)
-		snprintf(out, size, "%s %s %s", end, range_is_host(&id->range) ? "address" : "range", selector_text(text, &range));
+		snprintf(out, size, "%s %s %s", end, address_range_is_host(&id->range) ? "address" : "range", selector_text(text, &range));
 	else
 		snprintf(out, size, "%s id %s", end, identity_text(text, &id->id));
 	return out;

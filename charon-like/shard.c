@@ -315,6 +315,13 @@ static void packet_run(struct job *job)
 		shard_receive(packet->shard, packet);
 }
 
+int engine_find_source(const struct engine *engine, const struct address *remote, struct address *out)
+{
+	const struct transport *transport = &engine->transport;
+
+	return transport->source ? transport->source(transport->state, remote, out) : FAULT_SYSTEM;
+}
+
 bool engine_dispatch(struct engine *engine, struct packet *packet)
 {
 	struct ike_header header;

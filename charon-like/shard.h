@@ -37,16 +37,21 @@ struct transport {
 	int (*send)(void *state, const struct address *local, const struct address *remote, bool nat_port, struct bytes message);
 	/* One octet from the NAT port that the peer ignores (RFC 3948 2.3). May be NULL. */
 	void (*keepalive)(void *state, const struct address *local, const struct address *remote);
+	/* The address that packets to `remote` leave from, port 0: FAULT_SYSTEM: there is no route. NULL: nobody knows. Any thread. */
+	int (*source)(void *state, const struct address *remote, struct address *out);
 	void *state;
 };
 
 struct peers;
+struct resolve;
 
 /* any thread, read-only after start unless said otherwise */
 struct engine {
 	const struct log_context *log;
 	struct bus *bus;
-	struct helpers *helpers;             /* for names of hosts; NULL: none are resolved        */
+	struct helpers *helpers;
+	/* Asks for the address of a host name, see resolve_start(); NULL: none are resolved. */
+	void (*resolve)(struct engine *engine, struct resolve *resolve, struct loop *home, void (*done)(struct resolve *resolve));
 	const struct services *services;
 	const struct crypto *crypto;
 	struct transport transport;
@@ -78,6 +83,8 @@ void shard_free(struct shard *shard);
 unsigned shard_of(const struct engine *engine, const uint8_t initiator_cookie[COOKIE_SIZE]);
 /* On the shard's thread. The packet is freed. */
 void shard_receive(struct shard *shard, struct packet *packet);
+/* See struct transport. */
+int engine_find_source(const struct engine *engine, const struct address *remote, struct address *out) MUST_CHECK;
 /* Posts to the owner after a look at the header; any thread. False: no IKEv1 header, or shedding load; the packet is freed. */
 bool engine_dispatch(struct engine *engine, struct packet *packet);
 
@@ -89,8 +96,13 @@ void engine_hint(struct engine *engine, const struct address *remote, const char
 
 /* Commands, on the shard's thread. `child` NULL: all. FAULT_NOT_FOUND, FAULT_UNSUPPORTED (%any), ...; logged. */
 int shard_up(struct shard *shard, const char *connection, const char *child) MUST_CHECK;
-/* Begins another phase 1 with the peer of `sa`, to take over from it. */
-int shard_renew(struct ike_sa *sa) MUST_CHECK;
+/*
+ * Begins another phase 1 with the peer of `sa`, to take over from it. Where it leads from or to elsewhere (`remote` may be NULL: the same
+ * host), the children are negotiated anew under it. FAULT_EXISTS: one is on its way.
+ */
+int shard_renew(struct ike_sa *sa, const struct address *remote) MUST_CHECK;
+/* After a reload: what is up of a connection or child that means something else now is deleted at the peer and negotiated again. */
+void shard_change(struct shard *shard, const char *connection, const char *child);
 /* Returns how many SAs (children with `child`) were deleted at the peer. */
 size_t shard_down(struct shard *shard, const char *connection, const char *child);
 void shard_delete_all(struct shard *shard, const char *reason);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* shard_commands.c - what people and the configuration tell a shard: connections up and down. */
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,7 +8,7 @@
 #include "ikev1/v1.h"
 #include "jobs.h"
 #include "kin.h"
-#include "net.h"
+#include "resolve.h"
 #include "shard.h"
 
 static void publish_failure(const struct shard *shard, const char *connection, const char *code, const char *text)
@@ -75,39 +74,65 @@ static void begin_on_nat_port(struct ike_sa *sa, const struct ike_sa *renewed)
 	sa->remote.port = renewed->remote.port;
 }
 
+/* The children of the one that is to be replaced, when they cannot just be taken over. */
+static int want_anew(struct ike_sa *sa, struct ike_sa *renewed)
+{
+	struct ike_sa *kin[KIN_MAX];
+	size_t count = kin_of(renewed, kin);
+
+	if (address_same_host(&sa->remote, &renewed->remote) && address_same_host(&sa->local, &renewed->local))
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		LIST_EACH(it, &kin[i]->children) {
+			const struct child *child = CONTAINER(it, const struct child, in_sa);
+			int fault = child->stage == CHILD_CURRENT ? sa_want(sa, child->config->name, true) : 0;
+			if (fault < 0 && fault != FAULT_NOT_FOUND)
+				return fault;
+		}
+	}
+	return 0;
+}
+
+static struct ike_sa *sa_to(struct shard *shard, const struct connection_settings *c, const struct address *remote)
+{
+	uint8_t cookie[2][COOKIE_SIZE];
+	struct ike_sa *sa = new_cookie(shard, cookie) < 0 ? NULL :
+			    sa_new(shard, INITIATOR, (const uint8_t(*)[COOKIE_SIZE])cookie, shard->settings);
+
+	if (!sa)
+		return NULL;
+	sa->remote = *remote;
+	sa->remote.port = c->remote_port;
+	sa->local = c->local;
+	return sa;
+}
+
 /* A phase 1 to `remote` that brings up what is wanted afterwards: a child, all (child NULL), or what `renewed` (may be NULL) has. */
 static int initiate(struct shard *shard, const struct connection_settings *c, const char *child, const struct address *remote,
-		    const struct ike_sa *renewed)
+		    struct ike_sa *renewed)
 {
 	const struct exchange_mode *mode = mode_by_word(shard, c->mode);
-	uint8_t cookie[2][COOKIE_SIZE];
 	char text[160];
-	int fault = new_cookie(shard, cookie);
+	int fault;
 
-	if (fault < 0)
-		return fault;
 	if (!mode) {
 		snprintf(text, sizeof(text), "no plugin speaks %s mode: install exchange-%s.so", c->mode, c->mode);
 		publish_failure(shard, c->name, "no-exchange-plugin", text);
 		return FAULT_UNSUPPORTED;
 	}
-	struct ike_sa *sa = sa_new(shard, INITIATOR, (const uint8_t(*)[COOKIE_SIZE])cookie, shard->settings);
+	struct ike_sa *sa = sa_to(shard, c, remote);
 	if (!sa)
 		return FAULT_MEMORY;
-	sa->remote = *remote;
-	sa->remote.port = c->remote_port;
-	sa->local = c->local;
 	sa->generation = renewed ? kin_generation(renewed) + 1 : 1;
-	sa->is_float = false;
-	if (sa->local.family == 0 && net_find_source(&sa->remote, &sa->local) < 0) {
+	if (sa->local.family == 0 && engine_find_source(shard->engine, &sa->remote, &sa->local) < 0) {
 		publish_failure(shard, c->name, "no-route", "there is no route to the peer: check the network and remote address");
 		sa_free(sa);
 		return FAULT_SYSTEM;
 	}
 	sa->local.port = shard->engine->daemon.port;
-	if (renewed && renewed->role == RESPONDER && renewed->is_float)
+	if (renewed && renewed->role == RESPONDER && renewed->is_float && address_same_host(&renewed->remote, remote))
 		begin_on_nat_port(sa, renewed);
-	if ((fault = sa_set_connection(sa, c)) < 0 || (!renewed && (fault = want_children(sa, c, child)) < 0) ||
+	if ((fault = sa_set_connection(sa, c)) < 0 || (fault = renewed ? want_anew(sa, renewed) : want_children(sa, c, child)) < 0 ||
 	    (fault = exchange_start(sa, mode, NULL)) < 0)
 		sa_free(sa);
 	return fault;
@@ -115,60 +140,52 @@ static int initiate(struct shard *shard, const struct connection_settings *c, co
 
 /* ---- names of hosts: asked for on a helper thread ---- */
 
-struct resolve {
-	struct errand errand;
+struct naming {
+	struct resolve resolve;
 	struct shard *shard;
-	struct address address;
-	int error;
 	char connection[EVENT_NAME_MAX], child[EVENT_NAME_MAX];
-	uint8_t family;
-	char host[256];
 };
 
-static void resolve_work(struct errand *errand)
+static void naming_done(struct resolve *resolve)
 {
-	struct resolve *resolve = CONTAINER(errand, struct resolve, errand);
-	struct addrinfo hints = { .ai_family = resolve->family, .ai_socktype = SOCK_DGRAM }, *found = NULL;
+	struct naming *naming = CONTAINER(resolve, struct naming, resolve);
+	struct shard *shard = naming->shard;
+	const struct connection_settings *c = settings_connection(shard->settings, naming->connection);
+	const char *child = naming->child[0] ? naming->child : NULL;
+	struct ike_sa *sa = sa_find_connection(&shard->sas, naming->connection);
+	char text[RESOLVE_HOST_MAX + RESOLVE_ERROR_MAX + 40];
+	int fault = 0;
 
-	resolve->error = getaddrinfo(resolve->host, NULL, &hints, &found);
-	if (resolve->error == 0 && (!found || address_from_socket(&resolve->address, found->ai_addr) < 0))
-		resolve->error = EAI_NONAME;
-	if (found)
-		freeaddrinfo(found);
-}
-
-static void resolve_done(struct errand *errand)
-{
-	struct resolve *resolve = CONTAINER(errand, struct resolve, errand);
-	struct shard *shard = resolve->shard;
-	const struct connection_settings *c = settings_connection(shard->settings, resolve->connection);
-	char text[400];
-
-	if (resolve->error) {
-		snprintf(text, sizeof(text), "the name %s has no address: %s", resolve->host, gai_strerror(resolve->error));
-		publish_failure(shard, resolve->connection, "dns", text);
-	} else if (c && !loop_stopping(shard->loop)) {
-		/* What went wrong was said where it was found. */
-		if (initiate(shard, c, resolve->child[0] ? resolve->child : NULL, &resolve->address, NULL) < 0)
-			log_debug(shard->engine->log, "connection %s could not be started", resolve->connection);
+	if (loop_stopping(shard->loop) || !c) {
+		log_debug(shard->engine->log, "connection %s is not wanted any more", naming->connection);
+	} else if (sa) {
+		/* Another child's name was faster. */
+		fault = want_children(sa, sa->connection, child);
+		sa_run_agenda(sa);
+	} else if (!resolve->address.family) {
+		snprintf(text, sizeof(text), "the name %s has no address: %s", resolve->host, resolve->error);
+		publish_failure(shard, naming->connection, "dns", text);
+	} else {
+		fault = initiate(shard, c, child, &resolve->address, NULL);
 	}
-	free(resolve);
+	/* What went wrong was said where it was found. */
+	if (fault < 0)
+		log_debug(shard->engine->log, "connection %s could not be started", naming->connection);
+	free(naming);
 }
 
 static int initiate_by_name(struct shard *shard, const struct connection_settings *c, const char *child)
 {
-	if (!shard->engine->helpers)
-		return FAULT_UNSUPPORTED;
-	struct resolve *resolve = calloc(1, sizeof(*resolve));
-	if (!resolve)
-		return FAULT_MEMORY;
-	resolve->errand = (struct errand){ .home = shard->loop, .work = resolve_work, .done = resolve_done };
-	resolve->shard = shard;
-	resolve->family = c->local.family;
-	snprintf(resolve->host, sizeof(resolve->host), "%s", c->remote_host);
-	snprintf(resolve->connection, sizeof(resolve->connection), "%s", c->name);
-	snprintf(resolve->child, sizeof(resolve->child), "%s", child ? child : "");
-	helpers_run(shard->engine->helpers, &resolve->errand);
+	struct naming *naming = shard->engine->resolve ? calloc(1, sizeof(*naming)) : NULL;
+
+	if (!naming)
+		return shard->engine->resolve ? FAULT_MEMORY : FAULT_UNSUPPORTED;
+	naming->shard = shard;
+	naming->resolve.family = c->local.family;
+	snprintf(naming->resolve.host, sizeof(naming->resolve.host), "%s", c->remote_host);
+	snprintf(naming->connection, sizeof(naming->connection), "%s", c->name);
+	snprintf(naming->child, sizeof(naming->child), "%s", child ? child : "");
+	shard->engine->resolve(shard->engine, &naming->resolve, shard->loop, naming_done);
 	return 0;
 }
 
@@ -185,13 +202,14 @@ int shard_up(struct shard *shard, const char *connection, const char *child)
 	}
 	struct ike_sa *sa = sa_find_connection(&shard->sas, connection);
 	if (sa) {
+		sa = sa->state == SA_ESTABLISHED ? kin_best(sa) : sa;
 		int fault = want_children(sa, sa->connection, child);
 		sa_run_agenda(sa);
 		return fault;
 	}
 	if (c->remote_host)
 		return initiate_by_name(shard, c, child);
-	if (c->remote.family == 0 || memcmp(c->remote.first, c->remote.last, sizeof(c->remote.first)) != 0) {
+	if (!address_range_is_host(&c->remote)) {
 		publish_failure(shard, connection, "no-remote-address", "its remote is no single address: it can only answer");
 		return FAULT_UNSUPPORTED;
 	}
@@ -199,20 +217,20 @@ int shard_up(struct shard *shard, const char *connection, const char *child)
 	return fault < 0 ? fault : initiate(shard, c, child, &remote, NULL);
 }
 
-int shard_renew(struct ike_sa *sa)
+int shard_renew(struct ike_sa *sa, const struct address *remote)
 {
 	struct shard *shard = sa->shard;
 	const struct connection_settings *c = settings_connection(shard->settings, sa->connection->name);
 
+	remote = remote ? remote : &sa->remote;
 	if (!c)
 		return FAULT_NOT_FOUND;
-	/* One may be on its way still. */
 	LIST_EACH(it, &sa->group->sas) {
 		const struct ike_sa *other = CONTAINER(it, const struct ike_sa, in_group);
-		if (other->state == SA_CONNECTING && other->role == INITIATOR && address_same_host(&other->remote, &sa->remote))
+		if (other->state == SA_CONNECTING && other->role == INITIATOR && address_same_host(&other->remote, remote))
 			return FAULT_EXISTS;
 	}
-	return initiate(shard, c, NULL, &sa->remote, sa);
+	return initiate(shard, c, NULL, remote, sa);
 }
 
 size_t shard_down(struct shard *shard, const char *connection, const char *child)
@@ -240,4 +258,34 @@ void shard_delete_all(struct shard *shard, const char *reason)
 {
 	LIST_EACH(it, &shard->sas.all)
 		sa_delete(CONTAINER(it, struct ike_sa, in_shard), reason);
+}
+
+static void change_child(struct ike_sa *sa, const char *child)
+{
+	if (sa->state != SA_ESTABLISHED || child_take_down(sa, child, "its configuration has changed") == 0)
+		return;
+	/* One that is gone from the configuration is not found. */
+	if (sa_want(sa, child, false) == 0)
+		sa_run_agenda(sa);
+}
+
+void shard_change(struct shard *shard, const char *connection, const char *child)
+{
+	struct sa_group *group = sa_find_group(&shard->sas, connection);
+	bool was_ours = false;
+
+	if (!group)
+		return;
+	LIST_EACH(it, &group->sas) {
+		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_group);
+		was_ours |= sa->role == INITIATOR && sa->state == SA_ESTABLISHED;
+		if (child)
+			change_child(sa, child);
+	}
+	if (child)
+		return;
+	(void)shard_down(shard, connection, NULL);
+	/* Who only answered is asked again by his peer. */
+	if (was_ours && settings_connection(shard->settings, connection) && shard_up(shard, connection, NULL) < 0)
+		log_debug(shard->engine->log, "connection %s could not be started again", connection);
 }

@@ -5,6 +5,7 @@
 
 #include "child.h"
 #include "events.h"
+#include "follow.h"
 #include "intents.h"
 #include "peers.h"
 #include "unit.h"
@@ -96,6 +97,25 @@ size_t shard_down(struct shard *shard, const char *connection, const char *child
 	return 1;
 }
 
+void shard_change(struct shard *shard, const char *connection, const char *child)
+{
+	if (shard->index == 0)
+		note("change", connection, child);
+}
+
+void follow_network(struct shard *shard)
+{
+	if (shard->index == 0)
+		note("follow", "", NULL);
+}
+
+static int loopback(void *state, const struct address *remote, struct address *out)
+{
+	(void)state;
+	(void)remote;
+	return address_parse(out, "127.0.0.1");
+}
+
 int peers_shard_of(struct peers *peers, const char *connection)
 {
 	(void)peers;
@@ -155,6 +175,7 @@ static void fixture_open(struct fixture *f)
 	f->kernel = (struct kernel_ipsec){ .policy_add = policy_add, .policy_delete = policy_delete };
 	f->provider = (struct provider){ .ops = &f->kernel };
 	f->engine.kernel = &f->provider;
+	f->engine.transport.source = loopback;
 	for (unsigned i = 0; i < SHARDS; i++) {
 		f->shard_list[i] = &f->shards[i];
 		f->shards[i].engine = &f->engine;
@@ -355,13 +376,34 @@ static void reload_touches_what_changed(void)
 	/* Of `a`, which is the same, nothing but that it is to be up. */
 	const char *did = what_happened(&f);
 	CU_ASSERT(strstr(did, "release c; hold 10.3.0.0/16; ") == did);
-	CU_ASSERT_PTR_NOT_NULL(strstr(did, "down b/lan; "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(did, "change b/lan; "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(did, "down c; "));
 	CU_ASSERT_PTR_NULL(strstr(did, "down a"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(did, "up a/lan; "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(did, "up b/lan; "));
 	fixture_close(&f);
 	CU_ASSERT(old.refs == 0 && new.refs == 0);
+}
+
+static void network_change_is_heeded(void)
+{
+	struct fixture f;
+	struct child_settings lan = make_child("lan", "10.2.0.0/16");
+	struct connection_settings office = make_connection("office", KEEP_UP, &lan, 1);
+	struct settings settings = { &office, 1, 0 };
+
+	fixture_open(&f);
+	CU_ASSERT(intents_apply(f.intents, &settings) == 0);
+	(void)what_happened(&f);
+	for (int i = 0; i < 6; i++) {
+		publish(&f, EVENT_FAILURE, "", true);
+		(void)after(&f, INTENT_RETRY_MAX_MS);
+	}
+	publish(&f, EVENT_FAILURE, "", true);
+	CU_ASSERT_STRING_EQUAL(after(&f, 2 * INTENT_HURRY_MS), "");
+	intents_network_changed(f.intents);
+	CU_ASSERT_STRING_EQUAL(after(&f, INTENT_HURRY_MS), "hold 10.2.0.0/16; follow ; up office/lan; ");
+	fixture_close(&f);
 }
 
 static const struct unit_case cases[] = {
@@ -371,6 +413,7 @@ static const struct unit_case cases[] = {
 	{ "what was taken down by hand stays down", unwanted_stays_down },
 	{ "a packet starts what is on-demand, once at a time", packets_start_what_is_on_demand },
 	{ "a reload touches what has changed", reload_touches_what_changed },
+	{ "when the network has changed SAs follow, and what waits is tried at once", network_change_is_heeded },
 };
 
 UNIT_MAIN("intents", cases)

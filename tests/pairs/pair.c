@@ -74,9 +74,11 @@ void pair_probe(struct pair *pair, unsigned from)
 	for (size_t i = 0; i < kernel->policies; i++) {
 		struct fake_sa *newest = NULL;
 		for (size_t j = 0; j < kernel->count; j++)
-			if (kernel->sas[j].child == kernel->policy[i] && !kernel->sas[j].inbound)
+			if (kernel->sas[j].child == kernel->policy[i].child && !kernel->sas[j].inbound)
 				newest = &kernel->sas[j];
 		pair->probes_held += !newest;
+		if (!newest && kernel->policy[i].want_acquire && pair->side[from].intents)
+			intents_acquire(pair->side[from].intents, kernel->policy[i].child);
 		if (!newest || pair->probe_count == PROBES_MAX)
 			continue;
 		use_fake(pair, newest);

@@ -7,12 +7,13 @@
 #define KEYFERRY_PAIR_H
 #include "child.h"
 #include "events.h"
+#include "intents.h"
 #include "peers.h"
 #include "shard.h"
 #include "unit.h"
 
 enum { LEFT, RIGHT, SIDES, PAIR_SHARDS = 2 };
-enum { WIRE_MAX = 4096, FAKE_SAS_MAX = 600, FAKE_POLICIES_MAX = 300, PROBES_MAX = 256, LOG_KEPT = 400, PAIR_TEXT_MAX = 700 };
+enum { WIRE_MAX = 4096, FAKE_SAS_MAX = 2400, FAKE_POLICIES_MAX = 600, PROBES_MAX = 2048, LOG_KEPT = 400, PAIR_TEXT_MAX = 700 };
 
 /* One datagram under way. */
 struct wire_packet {
@@ -43,7 +44,10 @@ struct fake_kernel {
 	struct fake_sa sas[FAKE_SAS_MAX];
 	size_t count;
 	uint32_t next_spi;
-	uint32_t policy[FAKE_POLICIES_MAX];  /* the children that have one                */
+	struct {
+		uint32_t child;
+		bool want_acquire;
+	} policy[FAKE_POLICIES_MAX];
 	size_t policies;
 	struct pair *pair;
 	int refuse;                  /* a fault for the next sa_add()             */
@@ -66,6 +70,9 @@ struct side {
 	struct shard *shards[PAIR_SHARDS];
 	struct fake_kernel kernel;
 	struct subscription *subscription;
+	struct intents *intents;     /* NULL before side_begin()                  */
+	struct address source;       /* that packets leave from; family 0: there is no route */
+	struct address resolved;     /* what any name leads to; family 0: nothing */
 	/* What was said and published. */
 	char lines[LOG_KEPT][PAIR_TEXT_MAX];
 	size_t line_count;
@@ -116,6 +123,16 @@ void pair_run(struct pair *pair, uint64_t ms);
 void pair_settle(struct pair *pair);
 /* Brings the connection "t" up from LEFT, waits at most `ms`; true when both ends have all children. */
 bool pair_up(struct pair *pair, uint64_t ms);
+/* From now on what `keep` means is heeded, as by the daemon. */
+void side_begin(struct side *side);
+/*
+ * The side is killed and comes back with this configuration (NULL: the one it has), its intents with it; the other side is told nothing.
+ */
+void side_restart(struct side *side, struct settings *settings);
+/* Another configuration, as after a reload. */
+void side_reload(struct side *side, struct settings *settings);
+/* A configuration from text, for these. */
+struct settings *side_read(struct side *side, const char *xml, const char *psk) MUST_CHECK;
 /* Forgets SAs on both sides without a word on the wire, counters and lines too. */
 void pair_reset(struct pair *pair);
 /* Puts a datagram on the wire as if `from` had sent it. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "pair.h"
+#include "resolve.h"
 
 int pair_send(void *state, const struct address *local, const struct address *remote, bool nat_port, struct bytes message);
 
@@ -44,7 +45,8 @@ static int fake_spi(void *state, const struct address *local, const struct addre
 
 	(void)local;
 	(void)remote;
-	*out = kernel->next_spi++;
+	/* Each once, in no order. */
+	*out = kernel->next_spi++ * 2654435761u;
 	return 0;
 }
 
@@ -126,7 +128,7 @@ static int fake_policy_delete(void *state, uint32_t child)
 	struct fake_kernel *kernel = state;
 
 	for (size_t i = 0; i < kernel->policies; i++) {
-		if (kernel->policy[i] != child)
+		if (kernel->policy[i].child != child)
 			continue;
 		kernel->policy[i] = kernel->policy[--kernel->policies];
 		return 0;
@@ -141,7 +143,8 @@ static int fake_policy_add(void *state, const struct ipsec_policy *policy)
 	(void)fake_policy_delete(kernel, policy->child);
 	if (kernel->policies == FAKE_POLICIES_MAX)
 		return FAULT_FULL;
-	kernel->policy[kernel->policies++] = policy->child;
+	kernel->policy[kernel->policies].child = policy->child;
+	kernel->policy[kernel->policies++].want_acquire = policy->want_acquire;
 	return 0;
 }
 
@@ -194,8 +197,9 @@ static struct config *read_config(struct side *side, const char *path)
 	return config;
 }
 
-static void load_settings(struct side *side, const char *xml, const char *psk)
+struct settings *side_read(struct side *side, const char *xml, const char *psk)
 {
+	struct settings *settings = NULL;
 	char folder[] = "/tmp/keyferry-pair-XXXXXX", path[256], psk_path[256];
 
 	if (!mkdtemp(folder))
@@ -204,12 +208,13 @@ static void load_settings(struct side *side, const char *xml, const char *psk)
 	write_file(folder, "keyferry.xml", xml, path);
 	struct config *config = read_config(side, path);
 	if (daemon_settings_read(&side->engine.daemon, config, log_root(side->log)) < 0 ||
-	    settings_new(&side->settings, config, side->crypto, side->services, log_root(side->log)) < 0)
+	    settings_new(&settings, config, side->crypto, side->services, log_root(side->log)) < 0)
 		give_up(side, "the configuration is refused");
 	config_unref(config);
 	unlink(path);
 	unlink(psk_path);
 	rmdir(folder);
+	return settings;
 }
 
 static const char *plugin_folder(char out[512])
@@ -235,6 +240,77 @@ static void load_plugins(struct side *side, const char *crypto, const char *skip
 		give_up(side, "no crypto backend");
 }
 
+/* ---- the network ---- */
+
+static int fake_source(void *state, const struct address *remote, struct address *out)
+{
+	const struct side *side = state;
+
+	(void)remote;
+	*out = side->source;
+	return out->family ? 0 : FAULT_SYSTEM;
+}
+
+static void fake_answer(struct job *job)
+{
+	struct resolve *resolve = CONTAINER(job, struct resolve, errand.job);
+
+	resolve->done(resolve);
+}
+
+static void fake_resolve(struct engine *engine, struct resolve *resolve, struct loop *home, void (*done)(struct resolve *resolve))
+{
+	const struct side *side = CONTAINER(engine, const struct side, engine);
+
+	resolve->address = side->resolved;
+	resolve->ttl = RESOLVE_TTL_DEFAULT;
+	snprintf(resolve->error, sizeof(resolve->error), "nobody knows it");
+	resolve->done = done;
+	resolve->errand.job.run = fake_answer;
+	loop_post(home, &resolve->errand.job);
+}
+
+/* ---- the life of a side ---- */
+
+void side_begin(struct side *side)
+{
+	side->intents = intents_new(&side->engine, side->loop);
+	if (!side->intents || intents_apply(side->intents, side->settings) < 0)
+		give_up(side, "no memory");
+}
+
+static void take_settings(struct side *side, struct settings *settings)
+{
+	settings_unref(side->settings);
+	side->settings = settings;
+}
+
+void side_restart(struct side *side, struct settings *settings)
+{
+	bool has_intents = side->intents != NULL;
+
+	intents_free(side->intents);
+	side->intents = NULL;
+	LIST_EACH(it, &side->shards[0]->sas.all)
+		sa_free(CONTAINER(it, struct ike_sa, in_shard));
+	side->kernel.count = side->kernel.policies = 0;
+	while (loop_turn(side->loop))
+		;
+	if (settings)
+		take_settings(side, settings);
+	shard_set_settings(side->shards[0], side->settings);
+	if (has_intents)
+		side_begin(side);
+}
+
+void side_reload(struct side *side, struct settings *settings)
+{
+	take_settings(side, settings);
+	shard_set_settings(side->shards[0], settings);
+	if (side->intents && intents_apply(side->intents, settings) < 0)
+		give_up(side, "no memory");
+}
+
 static void side_init(struct pair *pair, unsigned which, const struct pair_options *options)
 {
 	struct side *side = &pair->side[which];
@@ -247,7 +323,7 @@ static void side_init(struct pair *pair, unsigned which, const struct pair_optio
 	side->loop = loop_new(&clock);
 	side->bus = bus_new();
 	load_plugins(side, which == LEFT ? options->left_crypto : options->right_crypto, which == RIGHT ? options->skip : NULL);
-	load_settings(side, which == LEFT ? options->left : options->right, which == LEFT ? options->left_psk : options->right_psk);
+	side->settings = side_read(side, which == LEFT ? options->left : options->right, which == LEFT ? options->left_psk : options->right_psk);
 	fake_kernel_init(&side->kernel, which, options->kernel_features);
 	side->subscription = bus_subscribe(side->bus, side->loop, ~UINT64_C(0), take_event, side);
 	struct engine *engine = &side->engine;
@@ -255,7 +331,8 @@ static void side_init(struct pair *pair, unsigned which, const struct pair_optio
 	engine->bus = side->bus;
 	engine->services = side->services;
 	engine->crypto = side->crypto;
-	engine->transport = (struct transport){ .send = pair_send, .state = side };
+	engine->transport = (struct transport){ .send = pair_send, .source = fake_source, .state = side };
+	engine->resolve = fake_resolve;
 	engine->kernel = &side->kernel.provider;
 	engine->peers = peers_new();
 	engine->shard_count = which == RIGHT && options->right_shards ? options->right_shards : 1;
@@ -283,6 +360,7 @@ struct pair *pair_new(const struct pair_options *options)
 
 static void side_free(struct side *side)
 {
+	intents_free(side->intents);
 	for (unsigned i = 0; i < side->engine.shard_count; i++)
 		shard_free(side->shards[i]);
 	while (loop_turn(side->loop))

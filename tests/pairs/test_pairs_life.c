@@ -120,7 +120,7 @@ static void collide(struct pair *pair, struct weather *weather)
 	for (unsigned i = 0; i < SIDES; i++) {
 		struct view view = look(&pair->side[i ? !first : first]);
 		if (of_phase1 && view.sa)
-			(void)!shard_renew(view.sa);
+			(void)!shard_renew(view.sa, NULL);
 		else if (view.child)
 			child_renew(view.child);
 		pair_run(pair, weather_draw(weather, 4));
