@@ -21,7 +21,7 @@
 enum {
 	PACKET_SIZE = 200,
 	LATE_MS = 100,                   /* under way for longer than this is late                             */
-	SILENCE_MS = 500,                /* what is told of while it runs                                      */
+	SILENCE_MS = 100,                /* what is told of while it runs                                      */
 	HELLO_MS = 20, HELLO_TRIES = 1500,
 	GOODBYE_MS = 50, GOODBYE_TIMES = 40, /* the count of what was sent has to arrive; the last packets too */
 	COUNT_MAX = 10000000, BUFFER_SIZE = 8 << 20,
