@@ -296,6 +296,16 @@ void child_deleted(struct child *child)
 {
 	struct child *next = find_ready(child);
 
+	/*
+	 * The peer has its successor already, and message 3 of that is lost: it is asked for again. Meanwhile what is sent with the deleted
+	 * one still arrives, for a peer that lets it linger.
+	 */
+	if (child->stage == CHILD_CURRENT && !next && sa_find_negotiation(child->sa, child->config->name, RESPONDER)) {
+		uint64_t end_at = loop_now(loop_of(child)) + CHILD_LINGER_MS - CHILD_AGAIN_MS;
+		if (!timer_is_set(&child->expiry) || child->expiry.when > end_at)
+			set_timer(child, &child->expiry, end_at);
+		return;
+	}
 	if (child->stage == CHILD_CURRENT && !next) {
 		end(child, "the peer deleted it");
 		return;

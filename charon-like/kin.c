@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "child.h"
+#include "liveness.h"
 #include "peers.h"
 #include "shard.h"
 
@@ -27,7 +28,7 @@ size_t kin_of(struct ike_sa *sa, struct ike_sa *out[KIN_MAX])
 	return count;
 }
 
-static bool beats(const struct ike_sa *a, uint32_t generation, const uint8_t cookies[2][COOKIE_SIZE])
+static bool beats(const struct ike_sa *a, uint32_t generation, const void *cookies)
 {
 	if (a->generation != generation)
 		return a->generation > generation;
@@ -41,7 +42,7 @@ struct ike_sa *kin_best(struct ike_sa *sa)
 
 	for (size_t i = 0; i < count; i++)
 		if (kin[i]->state == SA_ESTABLISHED && !timer_is_set(&kin[i]->surplus) &&
-		    (!best || beats(kin[i], best->generation, (const uint8_t(*)[COOKIE_SIZE])best->cookie)))
+		    (!best || beats(kin[i], best->generation, best->cookie)))
 			best = kin[i];
 	return best ? best : sa->state == SA_ESTABLISHED ? sa : NULL;
 }
@@ -167,7 +168,6 @@ struct succession {
 	uint8_t older[2][COOKIE_SIZE], newer[2][COOKIE_SIZE];
 	struct address local, remote;        /* of the newer                                       */
 	unsigned shard;                      /* of the newer                                       */
-	bool wins;                           /* the newer does                                     */
 };
 
 static void succession_run(struct job *job)
@@ -175,7 +175,7 @@ static void succession_run(struct job *job)
 	struct succession *s = CONTAINER(job, struct succession, job);
 	struct ike_sa *sa = loop_stopping(s->to->loop) ? NULL : sa_find(&s->to->sas, (const uint8_t(*)[COOKIE_SIZE])s->older);
 
-	if (sa && sa->state == SA_ESTABLISHED && s->wins) {
+	if (sa && sa->state == SA_ESTABLISHED) {
 		if (is_same_path(sa, &s->local, &s->remote))
 			bequeath(sa, s->shard, (const uint8_t(*)[COOKIE_SIZE])s->newer);
 		sa_set_surplus(sa);
@@ -185,25 +185,34 @@ static void succession_run(struct job *job)
 
 static void succeed(struct ike_sa *sa, const struct peer_kin *older)
 {
-	struct engine *engine = sa->shard->engine;
 	struct succession *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return;
-	s->job.run = succession_run;
-	s->to = engine->shards[older->shard];
+	*s = (struct succession){ .job.run = succession_run, .to = sa->shard->engine->shards[older->shard], .local = sa->local,
+				  .remote = sa->remote, .shard = sa->shard->index };
 	memcpy(s->older, older->cookies, sizeof(s->older));
 	memcpy(s->newer, sa->cookie, sizeof(s->newer));
-	s->local = sa->local;
-	s->remote = sa->remote;
-	s->shard = sa->shard->index;
-	s->wins = beats(sa, older->generation, (const uint8_t(*)[COOKIE_SIZE])older->cookies);
-	if (!s->wins)
-		sa_set_surplus(sa);
 	if (older->shard == s->shard)
 		succession_run(&s->job);
 	else
 		loop_post(s->to->loop, &s->job);
+}
+
+static void meet(struct ike_sa *sa, const struct peer_kin *older)
+{
+	bool is_ours = sa->role == INITIATOR, wins = beats(sa, older->generation, older->cookies);
+	bool crossed = sa->peer_is_keyferry && sa->established_at - older->established_at < KIN_CROSSING_LONG_MS;
+
+	if (!is_same_path(sa, &older->local, &older->remote)) {
+		/* The peer, or we, came again from elsewhere. */
+		if (sa->connection->unique != UNIQUE_NEVER)
+			succeed(sa, older);
+	} else if (wins && (is_ours || (older->is_ours && crossed))) {
+		succeed(sa, older);
+	} else if (!wins && is_ours) {
+		sa_set_surplus(sa);
+	}
 }
 
 void kin_take_over(struct ike_sa *sa)
@@ -216,48 +225,42 @@ void kin_take_over(struct ike_sa *sa)
 		peers_forget_others(sa->shard->engine, sa);
 	size_t known = peers_kin(sa->shard->engine->peers, sa, all, COUNT(all));
 	settle_generation(sa, all, known);
-	for (size_t i = 0; i < known; i++) {
+	for (size_t i = 0; i < known; i++)
 		/* What the peer has forgotten is of no use under a new SA either. */
-		bool is_forgotten = forgets && all[i].established_at <= sa->created_at;
-		if (!is_forgotten && (sa->connection->unique != UNIQUE_NEVER || is_same_path(sa, &all[i].local, &all[i].remote)))
-			succeed(sa, &all[i]);
-	}
+		if (!forgets || all[i].established_at > sa->created_at)
+			meet(sa, &all[i]);
 }
 
-/* ---- the peer is gone ---- */
+/* ---- the peer is silent ---- */
 
-struct bereavement {
+struct doubt {
 	struct job job;
 	struct shard *to;
 	uint8_t cookies[2][COOKIE_SIZE];
 };
 
-static void bereavement_run(struct job *job)
+static void doubt_run(struct job *job)
 {
-	struct bereavement *b = CONTAINER(job, struct bereavement, job);
-	struct ike_sa *sa = loop_stopping(b->to->loop) ? NULL : sa_find(&b->to->sas, (const uint8_t(*)[COOKIE_SIZE])b->cookies);
+	struct doubt *doubt = CONTAINER(job, struct doubt, job);
+	struct ike_sa *sa = loop_stopping(doubt->to->loop) ? NULL : sa_find(&doubt->to->sas, (const uint8_t(*)[COOKIE_SIZE])doubt->cookies);
 
-	if (sa && sa->state == SA_ESTABLISHED)
-		sa_delete(sa, "its peer does not answer");
-	free(b);
+	if (sa)
+		liveness_ask(sa);
+	free(doubt);
 }
 
-void kin_end(struct ike_sa *sa)
+void kin_doubt(const struct ike_sa *sa)
 {
 	struct peer_kin all[KIN_MAX - 1];
 	struct engine *engine = sa->shard->engine;
 	size_t known = peers_kin(engine->peers, sa, all, COUNT(all));
 
 	for (size_t i = 0; i < known; i++) {
-		/* A newer one, or one from elsewhere, has its own silence. */
-		if (all[i].established_at > sa->established_at || !is_same_path(sa, &all[i].local, &all[i].remote))
-			continue;
-		struct bereavement *b = calloc(1, sizeof(*b));
-		if (!b)
-			continue;
-		*b = (struct bereavement){ .job.run = bereavement_run, .to = engine->shards[all[i].shard] };
-		memcpy(b->cookies, all[i].cookies, sizeof(b->cookies));
-		loop_post(b->to->loop, &b->job);
+		struct doubt *doubt = calloc(1, sizeof(*doubt));
+		if (!doubt)
+			return;
+		*doubt = (struct doubt){ .job.run = doubt_run, .to = engine->shards[all[i].shard] };
+		memcpy(doubt->cookies, all[i].cookies, sizeof(doubt->cookies));
+		loop_post(doubt->to->loop, &doubt->job);
 	}
-	sa_delete(sa, "its peer does not answer");
 }

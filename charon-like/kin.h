@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kin.h - several ISAKMP SAs between the same two identities: one takes over from another, which may be on another shard, when phase 1 is
+ * kin.h - several ISAKMP SAs of one connection between the same two identities: one takes over from another, which may be on another shard, when phase 1 is
  * renewed, when both ends began at once, or when a peer comes again from elsewhere or has forgotten.
  *
  * Which of two takes over both ends have to see alike, though they see them come in different order: the one of the later generation, among
  * equals the one with the smaller cookies. Who begins a phase 1 gives it the generation after the latest that he has with the peer, and tells
  * another keyferry (NOTIFY_KEYFERRY_GENERATION in message 5). Other peers have no say in it.
+ *
+ * What the peer began may also be for another connection of his that looks the same from here. So only who began the SA that takes over, or
+ * one that crossed it, ends the other; the children then go on under any that is left.
  */
 #ifndef KEYFERRY_KIN_H
 #define KEYFERRY_KIN_H
@@ -15,6 +18,7 @@ enum {
 	KIN_MAX = 16,                /* of one peer that are looked at: twice SAS_PER_PEER_MAX            */
 	/* Of two that came within so short a time of each other, one may have been begun before the other was known to its end. */
 	KIN_CROSSING_MS = 5000,
+	KIN_CROSSING_LONG_MS = 90000, /* the same where messages were lost: as long as an exchange lasts      */
 	KIN_SURPLUS_MS = 10000,      /* after that an SA that another has taken over from is deleted         */
 };
 
@@ -30,7 +34,7 @@ bool kin_has_other(const struct ike_sa *sa);
 void kin_take_over(struct ike_sa *sa);
 /* `sa` ends, but not its children where another can have them. True: it has none left. */
 bool kin_hand_over(struct ike_sa *sa);
-/* The peer is dead: `sa` and what it had before that ends. */
-void kin_end(struct ike_sa *sa);
+/* The peer does not answer under `sa`: does it under the others? */
+void kin_doubt(const struct ike_sa *sa);
 
 #endif

@@ -54,10 +54,16 @@ static void send_dpd(struct ike_sa *sa, uint16_t type, uint32_t sequence)
 
 static void declare_dead(struct ike_sa *sa, const char *code, const char *text)
 {
+	/* Perhaps the peer has only deleted this one, and we did not hear of it. */
+	if (kin_has_other(sa)) {
+		kin_doubt(sa);
+		sa_end(sa, "the peer does not answer under it any more; there is another one", true);
+		return;
+	}
 	sa_hold(sa);
 	log_at(&sa->ctx, LEVEL_WARN, code, "%s", text);
 	sa_publish_failure(sa, NULL, code, text, true);
-	kin_end(sa);
+	sa_delete(sa, "its peer does not answer");
 	sa_release(sa);
 }
 
@@ -107,9 +113,14 @@ void liveness_heard(struct ike_sa *sa)
 
 void liveness_doubt(struct ike_sa *sa)
 {
-	if (!sa->peer_dpd || sa->state != SA_ESTABLISHED || sa->dpd_probes || now_of(sa) - sa->sent_at < DPD_DOUBT_MS)
-		return;
-	ask(sa);
+	if (now_of(sa) - sa->sent_at >= DPD_DOUBT_MS)
+		liveness_ask(sa);
+}
+
+void liveness_ask(struct ike_sa *sa)
+{
+	if (sa->peer_dpd && sa->state == SA_ESTABLISHED && sa->dpd_probes == 0)
+		ask(sa);
 }
 
 bool liveness_no_answer(struct ike_sa *sa, uint64_t since)

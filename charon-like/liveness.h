@@ -23,6 +23,8 @@ void liveness_stop(struct ike_sa *sa);
 void liveness_heard(struct ike_sa *sa);
 /* Somebody who is not authenticated says that the peer knows nothing of us: it is asked now. */
 void liveness_doubt(struct ike_sa *sa);
+/* Asks now, unless it is being asked. */
+void liveness_ask(struct ike_sa *sa);
 /* R-U-THERE and R-U-THERE-ACK, authentic. */
 struct v1_notice;
 void liveness_take(struct ike_sa *sa, const struct v1_notice *notice);

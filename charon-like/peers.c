@@ -18,6 +18,7 @@ struct peer {
 	struct address local, remote;
 	uint64_t established_at;
 	uint32_t generation;
+	bool is_ours;
 	struct list same_id;
 	bool heads;                      /* it is the one in by_id             */
 	char connection[64];
@@ -100,6 +101,7 @@ int peers_add(struct peers *peers, const struct ike_sa *sa)
 	peer->local = sa->local;
 	peer->remote = sa->remote;
 	peer->established_at = sa->established_at;
+	peer->is_ours = sa->role == INITIATOR;
 	peer->generation = sa->generation;
 	strncpy(peer->connection, sa->connection->name, sizeof(peer->connection) - 1);
 	list_init(&peer->same_id);
@@ -247,10 +249,11 @@ size_t peers_kin(struct peers *peers, const struct ike_sa *sa, struct peer_kin *
 	/* Against the order of coming: those before it, then, behind the ring's end, those after it. */
 	for (const struct list *it = own ? own->same_id.prev : NULL; it && it != &own->same_id && count < max; it = it->prev) {
 		const struct peer *peer = CONTAINER(it, const struct peer, same_id);
-		if (!speaks_for(sa, peer))
+		if (strcmp(peer->connection, own->connection) != 0)
 			continue;
 		out[count] = (struct peer_kin){ .shard = peer->shard, .local = peer->local, .remote = peer->remote,
-						.established_at = peer->established_at, .generation = peer->generation };
+						.established_at = peer->established_at, .generation = peer->generation,
+						.is_ours = peer->is_ours };
 		memcpy(out[count++].cookies, peer->cookies, sizeof(peer->cookies));
 	}
 	pthread_mutex_unlock(&peers->lock);

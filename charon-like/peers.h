@@ -28,15 +28,16 @@ bool peers_knows(struct peers *peers, const struct identity *local_id, const str
 void peers_forget_others(struct engine *engine, const struct ike_sa *sa);
 /* More than SAS_PER_PEER_MAX of the same two identities and proof: the oldest is freed without telling it. */
 void peers_forget_oldest(struct engine *engine, const struct ike_sa *sa);
-/* Another SA with the same two identities as one that was added. */
+/* Another SA of the same connection with the same two identities as one that was added. */
 struct peer_kin {
 	uint8_t cookies[2][COOKIE_SIZE];
 	unsigned shard;
 	struct address local, remote;            /* when it was established, or since it moved     */
 	uint64_t established_at;                 /* loop ms                                        */
 	uint32_t generation;
+	bool is_ours;                            /* we began it                                    */
 };
-/* The newest first, only those that `sa` may speak for (see peers_forget_others()). Returns how many were written. */
+/* The newest first. Returns how many were written. */
 size_t peers_kin(struct peers *peers, const struct ike_sa *sa, struct peer_kin *out, size_t max);
 /* The peer of `sa`, or we, went elsewhere, or its generation is known now. */
 void peers_update(struct peers *peers, const struct ike_sa *sa);

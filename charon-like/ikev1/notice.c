@@ -74,13 +74,18 @@ static void send_delete(struct ike_sa *sa, uint8_t protocol, const uint8_t *spis
 }
 
 /* RFC 2408 3.15: the SPIs are the sender's own, of the SAs it receives with. */
-void v1_tell_child_deleted(struct child *child)
+void v1_tell_spi_deleted(struct ike_sa *sa, uint32_t spi_in)
 {
 	uint8_t spi[ESP_SPI_SIZE];
 	struct writer w = writer_over(spi, sizeof(spi));
 
-	put_u32(&w, child->spi_in);
-	send_delete(child->sa, PROTO_ESP, spi, sizeof(spi), 1);
+	put_u32(&w, spi_in);
+	send_delete(sa, PROTO_ESP, spi, sizeof(spi), 1);
+}
+
+void v1_tell_child_deleted(struct child *child)
+{
+	v1_tell_spi_deleted(child->sa, child->spi_in);
 }
 
 void v1_tell_deleted(struct ike_sa *sa)

@@ -113,6 +113,8 @@ int v1_read_notice(struct v1_notice *out, const struct payload_view *payload) MU
 void v1_send_notice(struct ike_sa *sa, const struct v1_notice *notice);
 void v1_send_notify(struct ike_sa *sa, uint16_t type, uint8_t protocol, struct bytes spi, struct bytes data);
 void v1_tell_deleted(struct ike_sa *sa);
+/* Of an IPsec SA that we receive with, or could not install. */
+void v1_tell_spi_deleted(struct ike_sa *sa, uint32_t spi_in);
 void v1_tell_child_deleted(struct child *child);
 /* An Informational message in the clear: a hint for the log, never more. */
 void v1_take_hint(struct ike_sa *sa, const struct packet *packet);

@@ -74,10 +74,9 @@ static void give_up(struct exchange *ex, const char *what, int fault)
 	snprintf(text, sizeof(text), "%s of child %s cannot be installed: %s", what, quick->config->name, fault_text(fault));
 	log_at(&ex->ctx, LEVEL_ERROR, "install-failed", "%s", text);
 	sa_publish_failure(ex->sa, quick->config->name, "install-failed", text, true);
-	if (!quick->child)
-		return;
-	v1_tell_child_deleted(quick->child);
-	child_free(quick->child, "it could not be installed");
+	v1_tell_spi_deleted(ex->sa, quick->spi[ex->role]);
+	if (quick->child)
+		child_free(quick->child, "it could not be installed");
 	quick->child = NULL;
 }
 

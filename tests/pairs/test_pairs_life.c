@@ -155,7 +155,8 @@ static void many(unsigned want_children, unsigned want_phases)
 			collide(pair, &weather);
 		}
 		run_with_traffic(pair, weather_draw(&weather, 15000));
-		if (!settle(pair)) {
+		/* What went wrong stands at the end of PAIR_ECHO's output. */
+		if (!settle(pair) || pair->side[LEFT].events[EVENT_CHILD_DOWN] + pair->side[RIGHT].events[EVENT_CHILD_DOWN]) {
 			unsettled++;
 			break;
 		}
