@@ -47,7 +47,7 @@ static void time_to_renew(struct timer *timer)
 	struct ike_sa *sa = CONTAINER(timer, struct ike_sa, renewal);
 	uint64_t now = loop_now(sa->shard->loop), left = sa->expiry.when > now ? sa->expiry.when - now : 0;
 
-	if (!may_renew(sa) || kin_best(sa) != sa)
+	if (!may_renew(sa) || kin_best(sa) != sa || kin_generation(sa) > sa->generation)
 		return;
 	set_timer(sa, timer, now + (left / 4 > SA_RENEW_AGAIN_MS ? left / 4 : SA_RENEW_AGAIN_MS));
 	/* What went wrong was said where it was found. */
