@@ -191,7 +191,7 @@ static void thousands(void)
 /* Each phase 1 is on a shard that its cookies choose. */
 static void across_shards(void)
 {
-	struct pair *pair = life_new("lifetime=\"150s\"", "", "lifetime=\"30s\"", PAIR_SHARDS);
+	struct pair *pair = life_new("lifetime=\"150s\"", "", "lifetime=\"1d\"", PAIR_SHARDS);
 	const struct side *right = &pair->side[RIGHT];
 	unsigned changes = 0, last = 0;
 
