@@ -453,7 +453,9 @@ int child_established(struct child *child, const struct secret *keys_out)
 	child->renewal.run = time_to_renew;
 	child->expiry.run = time_is_over;
 	list_append(&child->sa->children, &child->in_sa);
-	int fault = child->is_renewal && child->initiated ? wait_for_peer(child, keys_out) : send_with(child, keys_out);
+	/* What leads elsewhere, or is perhaps lost at the peer, is not worth waiting with. */
+	bool waits = child->is_renewal && child->initiated && !child->sa->starts_anew;
+	int fault = waits ? wait_for_peer(child, keys_out) : send_with(child, keys_out);
 	if (fault < 0) {
 		list_remove(&child->in_sa);
 		return fault;

@@ -192,7 +192,48 @@ static void over_shards(void)
 	many(2000, 400, 3);
 }
 
+/* ---- a responder renews towards a peer behind a NAT ---- */
+
+enum { NAT_SHIFT = 40000 };
+
+/* A NAT in front of LEFT, which keeps its address, and lets in only what is sent to where LEFT's own packets come from. */
+static unsigned nat_pass(struct pair *pair, struct wire_packet *packet, void *arg)
+{
+	(void)pair;
+	(void)arg;
+	if (packet->to == RIGHT) {
+		packet->from.port += NAT_SHIFT;
+		return 1;
+	}
+	if (packet->dest.port < NAT_SHIFT)
+		return 0;
+	packet->dest.port -= NAT_SHIFT;
+	return 1;
+}
+
+static void responder_and_nat(void)
+{
+	struct pair *pair = life_new("", "", "lifetime=\"30s\"", 1);
+	const struct side *right = &pair->side[RIGHT];
+
+	pair->filter = nat_pass;
+	CU_ASSERT_FATAL(pair_up(pair, 60000));
+	struct ike_sa *sa = look(right).sa;
+	CU_ASSERT_FATAL(sa != NULL);
+	CU_ASSERT(sa->role == RESPONDER && sa->remote_nat && sa->remote.port > NAT_SHIFT);
+	CU_ASSERT_EQUAL(timer_set(loop_timers(right->loop), &sa->renewal, pair->now + 1000), 0);
+	run_with_traffic(pair, 60000);
+	sa = look(right).sa;
+	CU_ASSERT_FATAL(sa != NULL);
+	CU_ASSERT(sa->role == INITIATOR && sa->remote.port > NAT_SHIFT);
+	CU_ASSERT_EQUAL(side_sas(right), 1);
+	CU_ASSERT_EQUAL(pair->probes_held + pair->probes_lost, 0);
+	CU_ASSERT_EQUAL(pair->side[LEFT].events[EVENT_CHILD_DOWN] + right->events[EVENT_CHILD_DOWN], 0);
+	pair_free(pair);
+}
+
 static const struct unit_case cases[] = {
+	{ "a responder renews phase 1 through a NAT in front of the initiator", responder_and_nat },
 	{ "SAs and their children pass from shard to shard without a packet lost", over_shards },
 	{ "10,000 renewals of phase 2 and 2,000 of phase 1 lose no packet and leave one pair each time", thousands },
 };
