@@ -174,7 +174,6 @@ struct succession {
 	struct address local, remote;        /* of the newer                                       */
 	unsigned shard;                      /* of the newer                                       */
 	bool ends;                           /* the older one is ours to end                       */
-	bool starts_anew;                    /* the newer does                                     */
 };
 
 static void succession_run(struct job *job)
@@ -183,7 +182,7 @@ static void succession_run(struct job *job)
 	struct ike_sa *sa = loop_stopping(s->to->loop) ? NULL : sa_find(&s->to->sas, (const uint8_t(*)[COOKIE_SIZE])s->older);
 
 	if (sa && sa->state == SA_ESTABLISHED) {
-		if (is_same_path(sa, &s->local, &s->remote) && !s->starts_anew)
+		if (is_same_path(sa, &s->local, &s->remote))
 			bequeath(sa, s->shard, (const uint8_t(*)[COOKIE_SIZE])s->newer);
 		if (s->ends)
 			sa_set_surplus(sa);
@@ -201,7 +200,7 @@ static void succeed(struct ike_sa *sa, const struct peer_kin *older, bool ends)
 	if (!s)
 		return;
 	*s = (struct succession){ .job.run = succession_run, .to = sa->shard->engine->shards[older->shard], .local = sa->local,
-				  .remote = sa->remote, .shard = sa->shard->index, .ends = ends, .starts_anew = sa->starts_anew };
+				  .remote = sa->remote, .shard = sa->shard->index, .ends = ends };
 	memcpy(s->older, older->cookies, sizeof(s->older));
 	memcpy(s->newer, sa->cookie, sizeof(s->newer));
 	if (older->shard == s->shard)

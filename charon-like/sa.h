@@ -72,7 +72,7 @@ struct ike_sa {
 	uint32_t dpd_sequence;
 	uint8_t dpd_probes;                      /* unanswered                                         */
 	struct name_watch *name_watch;           /* follow.c's; NULL: none                             */
-	bool starts_anew;                        /* children are negotiated under it, not taken over: see want_anew() */
+	bool starts_anew;                        /* children are negotiated anew under it: see want_anew() */
 	uint32_t generation;                     /* see kin.h                                          */
 	bool peer_dpd, peer_is_keyferry;         /* what its vendor IDs said                           */
 	char hint[160];                          /* what somebody unauthenticated said about the peer, for people */
