@@ -260,11 +260,18 @@ static void down_on_the_way(void)
 
 static unsigned behind_nat(struct pair *pair, struct wire_packet *packet, void *arg)
 {
+	uint16_t port = *(uint16_t *)arg;
+
 	(void)pair;
 	if (packet->to == RIGHT) {
 		(void)!address_parse(&packet->from, "203.0.113.9");
-		packet->from.port = (uint16_t)(*(uint16_t *)arg + packet->nat_port);
+		packet->from.port = (uint16_t)(port + packet->nat_port);
+		return 1;
 	}
+	if (packet->dest.port != port + packet->nat_port)
+		return 0;
+	(void)!address_parse(&packet->dest, "192.0.2.1");
+	packet->dest.port = packet->nat_port ? IKE_NAT_PORT : IKE_PORT;
 	return 1;
 }
 
@@ -282,7 +289,8 @@ static void nat_port(void)
 	snprintf(left + used, sizeof(left) - (size_t)used, tail, 1, 2);
 	used = snprintf(right, sizeof(right), "%s<local address=\"192.0.2.2\" id=\"r.example\"/><remote address=\"%%any\" id=\"l.example\"/>", head);
 	snprintf(right + used, sizeof(right) - (size_t)used, tail, 2, 1);
-	struct pair_options options = { .left = left, .right = right, .left_psk = psk, .right_psk = psk };
+	struct pair_options options = { .left = left, .right = right, .left_psk = psk, .right_psk = psk,
+					.kernel_features = KERNEL_UDP_ENCAP | KERNEL_TRANSPORT };
 	struct pair *pair = pair_new(&options);
 	pair->filter = behind_nat;
 	pair->filter_arg = &port;
@@ -387,7 +395,63 @@ static void message2_again(void)
 	pair_free(pair);
 }
 
+/* The configuration loses a child while that is being renewed. */
+static void gone_while_renewed(void)
+{
+	unsigned left = LEFT;
+	struct pair *pair = plain_new(1);
+	static const char without[] =
+		"<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\"><local address=\"192.0.2.1\"/><remote address=\"192.0.2.2\"/>"
+		"<phase1 proposals=\"aes128-sha256-curve25519\"/>"
+		"<child name=\"d\" proposals=\"aes128gcm16\" local=\"10.8.0.0/24\" remote=\"10.9.0.0/24\"/></connection>"
+		"<psk ids=\"192.0.2.1 192.0.2.2\" file=\"psk\"/></keyferry>";
+
+	side_begin(&pair->side[LEFT]);
+	CU_ASSERT_FATAL(pair_up(pair, 1000));
+	pair_run(pair, 6000);
+	pair->filter = not_to;
+	pair->filter_arg = &left;
+	CU_ASSERT(child_renew(current_of(&pair->side[LEFT])));
+	pair_run(pair, 100);
+	struct settings *settings = side_read(&pair->side[LEFT], without, psk);
+	side_reload(&pair->side[LEFT], settings);
+	pair_run(pair, 100);
+	pair->filter = NULL;
+	pair_run(pair, 60000);
+	CU_ASSERT_EQUAL(side_children(&pair->side[LEFT]), 0);
+	pair_free(pair);
+}
+
+/* Message 3 is lost, and the peer deletes the ISAKMP SA that it was under, for it has another. */
+static void deleted_under_it(void)
+{
+	struct pair *pair = plain_new(1);
+	struct side *left = &pair->side[LEFT], *right = &pair->side[RIGHT];
+	struct ike_sa *older = NULL;
+
+	CU_ASSERT_FATAL(pair_up(pair, 1000));
+	pair_run(pair, 6000);
+	older = side_find(left, "t");
+	CU_ASSERT_EQUAL(shard_renew(older, NULL), 0);
+	pair_run(pair, 1000);
+	uint64_t until = UINT64_MAX;
+	pair->filter = no_message3;
+	pair->filter_arg = &until;
+	const struct provider *quick = services_find(left->engine.services, SERVICE_EXCHANGE, "1/32");
+	CU_ASSERT_EQUAL(exchange_start(older, quick->ops, &older->connection->children[0]), 0);
+	pair_run(pair, 100);
+	sa_end(older, "as some do", true);
+	pair_run(pair, 10);
+	pair->filter = NULL;
+	pair_run(pair, 60000);
+	CU_ASSERT_EQUAL(side_children(left), side_children(right));
+	CU_ASSERT(pair_keys_agree(pair));
+	pair_free(pair);
+}
+
 static const struct unit_case cases[] = {
+	{ "what waits for message 3 under an SA that is deleted is told of", deleted_under_it },
+	{ "what the configuration loses while it is renewed does not come up", gone_while_renewed },
 	{ "an order finds children that are on their way", down_on_the_way },
 	{ "children follow phase 1 to another port of a NAT", nat_port },
 	{ "a successor that cannot be installed is told of", late_refusal },
