@@ -33,7 +33,7 @@ enum {
 	 * The peer has message 3 when something comes in on the new SA, or when it has not asked for it again by repeating message 2 for
 	 * so long: others than keyferry wait 4 s (charon) or 10 s (Cisco IOS) before they do.
 	 */
-	CHILD_READY_MS = 10000, CHILD_READY_POLL_MS = 250,
+	CHILD_READY_MS = 10000, CHILD_READY_POLL_MS = 250, CHILD_READY_MAX_MS = 3 * CHILD_READY_MS,
 	CHILD_RETIRE_MS = 2000,      /* what we sent with the old SA has arrived                            */
 	CHILD_RETIRE_PEER_MS = 10000, /* the peer began the new one, so deleting the old is its business first */
 	CHILD_LINGER_MS = 5000,      /* longer than a packet is under way, or a Delete before the packets sent ahead of it are read */
@@ -57,6 +57,7 @@ struct child {
 	struct address local, remote;            /* that the SAs are installed with                    */
 	bool transport, udp_encap;
 	bool has_inbound, has_outbound, has_policy; /* installed                                       */
+	bool policy_goes;                        /* with the last pair: nobody keeps the connection up */
 	bool initiated;
 	uint32_t message_id;                     /* of its Quick Mode                                  */
 	bool is_renewal;                         /* there was a current one when it was negotiated     */
@@ -93,6 +94,8 @@ void child_move(struct child *child, const struct address *local, const struct a
 void child_free(struct child *child, const char *reason);
 /* The same for one that has no SA any more: see child_detach(). */
 void child_discard(struct child *child, struct engine *engine);
+/* The same for one that was to have another SA, which is gone too. */
+void child_lose(struct child *child, struct engine *engine, const char *connection);
 struct child *child_find(struct ike_sa *sa, uint32_t spi, bool inbound);
 /* The current one, or one that is about to be; NULL: none. */
 struct child *child_find_config(struct ike_sa *sa, const struct child_settings *config);
@@ -118,6 +121,7 @@ void child_not_ready(struct ike_sa *sa, uint32_t message_id);
 struct child_rival {
 	uint64_t installed_at;
 	uint32_t spis;                           /* of both directions                                 */
+	uint32_t id;                             /* of its policy                                      */
 	bool initiated;
 };
 /* Of those of this SA and the rival, of an SA on another shard, one retires, the same at both ends. */

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "events.h"
 #include "ikev1/v1.h"
@@ -144,7 +145,7 @@ static void retire(struct child *child, bool by_peer)
 
 static struct child_rival rival_of(const struct child *child)
 {
-	return (struct child_rival){ child->installed_at, child->spi_in ^ child->spi_out, child->initiated };
+	return (struct child_rival){ child->installed_at, child->spi_in ^ child->spi_out, child->id, child->initiated };
 }
 
 /* The newer one, but for two that crossed: these both ends see in different order. */
@@ -155,6 +156,13 @@ static bool beats(const struct child_rival *a, const struct child_rival *b)
 	return apart < CHILD_CROSSING_MS ? a->spis > b->spis : a->installed_at > b->installed_at;
 }
 
+/* The number of a peer among many goes by its address, which may be another now: then nothing else takes its policy along. */
+static void leave_policy_to(struct child *child, uint32_t id)
+{
+	if (child->id != id)
+		child_remove_policy(child);
+}
+
 static void retire_others(struct child *child)
 {
 	struct others others = others_of(child->sa, child->config->name, child);
@@ -163,9 +171,7 @@ static void retire_others(struct child *child)
 		struct child *other = others.at[i];
 		if (other->stage != CHILD_CURRENT && other->stage != CHILD_READY)
 			continue;
-		/* The number of a peer among many goes by its address, which may be another now. */
-		if (other->id != child->id)
-			child_remove_policy(other);
+		leave_policy_to(other, child->id);
 		retire(other, !child->initiated);
 	}
 	struct child_rival self = rival_of(child);
@@ -179,10 +185,12 @@ void child_meet(struct ike_sa *sa, const char *name, const struct child_rival *r
 		if ((child->stage != CHILD_CURRENT && child->stage != CHILD_READY) || strcmp(child->config->name, name) != 0)
 			continue;
 		struct child_rival self = rival_of(child);
-		if (beats(&self, rival))
+		if (beats(&self, rival)) {
 			kin_tell_rival(sa, name, &self);
-		else
-			retire(child, !rival->initiated);
+			continue;
+		}
+		leave_policy_to(child, rival->id);
+		retire(child, !rival->initiated);
 	}
 }
 
@@ -214,7 +222,7 @@ static int send_with(struct child *child, const struct secret *keys_out)
 }
 
 /* The keys waited until the peer can receive. */
-static void become_current(struct child *child)
+static bool become_current(struct child *child)
 {
 	struct secret keys = secret_move(&child->keys_out);
 	int fault = send_with(child, &keys);
@@ -222,12 +230,13 @@ static void become_current(struct child *child)
 	secret_free(&keys);
 	if (fault == 0) {
 		log_debug(&child->sa->ctx, "sending with SPI %08" PRIx32 " from now on", child->spi_out);
-		return;
+		return true;
 	}
 	log_at(&child->sa->ctx, LEVEL_ERROR, "install-failed", "the outbound SA of child %s cannot be installed: %s", child->config->name,
 	       fault_text(fault));
 	v1_tell_child_deleted(child);
 	child_free(child, "it could not be installed");
+	return false;
 }
 
 static bool has_received(const struct child *child)
@@ -245,7 +254,7 @@ static void step(struct timer *timer)
 	switch (child->stage) {
 	case CHILD_READY:
 		if (now >= child->ready_until || has_received(child))
-			become_current(child);
+			(void)become_current(child);
 		else
 			set_timer(child, timer, smaller(now + CHILD_READY_POLL_MS, child->ready_until));
 		break;
@@ -263,7 +272,8 @@ void child_not_ready(struct ike_sa *sa, uint32_t message_id)
 	LIST_EACH(it, &sa->children) {
 		struct child *child = CONTAINER(it, struct child, in_sa);
 		if (child->stage == CHILD_READY && child->message_id == message_id)
-			child->ready_until = loop_now(loop_of(child)) + CHILD_READY_MS;
+			/* Whoever saw message 2 can send it again for ever. */
+			child->ready_until = smaller(loop_now(loop_of(child)) + CHILD_READY_MS, child->installed_at + CHILD_READY_MAX_MS);
 	}
 }
 
@@ -340,12 +350,13 @@ static void expire(struct child *child, const char *reason)
 	if (!next && waits_for_successor(child))
 		return;
 	v1_tell_child_deleted(child);
-	if (child->stage == CHILD_RETIRED || next)
+	/* Then this one has retired. */
+	if (next)
+		(void)become_current(next);
+	if (child->stage == CHILD_RETIRED)
 		linger(child);
 	else
 		end(child, reason);
-	if (next)
-		become_current(next);
 }
 
 static void time_is_over(struct timer *timer)
@@ -359,17 +370,17 @@ void child_deleted(struct child *child)
 
 	if (!next && waits_for_successor(child))
 		return;
-	if (child->stage == CHILD_CURRENT && !next) {
-		end(child, "the peer deleted it");
-		return;
-	}
 	if (child->stage == CHILD_READY) {
 		child_free(child, "the peer deleted it");
 		return;
 	}
-	linger(child);
+	/* Then this one has retired. */
 	if (next)
-		become_current(next);
+		(void)become_current(next);
+	if (child->stage == CHILD_CURRENT)
+		end(child, "the peer deleted it");
+	else
+		linger(child);
 }
 
 void child_used_up(struct child *child, bool hard)
@@ -382,8 +393,28 @@ void child_used_up(struct child *child, bool hard)
 		set_timer(child, &child->renewal, loop_now(loop_of(child)));
 }
 
+/* Otherwise it would come up after all. */
+static void stop_negotiating(struct ike_sa *sa, const char *name)
+{
+	struct ike_sa *kin[KIN_MAX];
+	size_t count = kin_of(sa, kin);
+	struct exchange *ex;
+
+	while ((ex = sa_find_negotiation(sa, name, INITIATOR)) || (ex = sa_find_negotiation(sa, name, RESPONDER)))
+		exchange_end(ex);
+	for (size_t i = 0; i < count; i++)
+		LIST_EACH(it, &kin[i]->wanted) {
+			struct want *want = CONTAINER(it, struct want, in_sa);
+			if (strcmp(want->child->name, name) != 0)
+				continue;
+			list_remove(it);
+			free(want);
+		}
+}
+
 size_t child_take_down(struct ike_sa *sa, const char *name, const char *reason)
 {
+	stop_negotiating(sa, name);
 	struct others others = others_of(sa, name, NULL);
 	size_t count = 0;
 
@@ -502,6 +533,7 @@ static void settle_one(struct child *child, struct child *other)
 	struct child_rival mine = rival_of(child), its = rival_of(other);
 	struct child *loser = beats(&mine, &its) ? other : child;
 
+	leave_policy_to(loser, loser == child ? other->id : child->id);
 	child_remove_outbound(loser);
 	retire(loser, !loser->initiated);
 }

@@ -90,6 +90,7 @@ struct estate {
 	struct shard *to;
 	uint8_t heir[2][COOKIE_SIZE];
 	struct list children;
+	char connection[NAME_WORD_MAX + 1];
 };
 
 static void estate_run(struct job *job);
@@ -117,10 +118,13 @@ static void estate_run(struct job *job)
 	while (!list_empty(&estate->children)) {
 		struct child *child = CONTAINER(list_first(&estate->children), struct child, in_sa);
 		list_remove(&child->in_sa);
-		if (heir)
+		if (heir) {
 			child_attach(child, heir);
-		else
-			child_discard(child, estate->to->engine);
+			/* A NAT may have given the peer another port. */
+			child_move(child, &heir->local, &heir->remote);
+		} else {
+			child_lose(child, estate->to->engine, estate->connection);
+		}
 	}
 	if (heir)
 		child_settle(heir);
@@ -134,6 +138,7 @@ static void bequeath(struct ike_sa *sa, unsigned shard, const uint8_t heir[2][CO
 
 	if (!estate)
 		return;
+	snprintf(estate->connection, sizeof(estate->connection), "%s", sa->connection->name);
 	while (!list_empty(&sa->children)) {
 		struct child *child = CONTAINER(list_first(&sa->children), struct child, in_sa);
 		child_detach(child);

@@ -19,6 +19,7 @@ enum {
 	/* Of two that came within so short a time of each other, one may have been begun before the other was known to its end. */
 	KIN_CROSSING_MS = 5000,
 	KIN_CROSSING_LONG_MS = 90000, /* the same where messages were lost: as long as an exchange lasts      */
+	KIN_GENERATION_MAX = 1 << 30, /* that a peer may name: what is counted on from there does not wrap  */
 	KIN_SURPLUS_MS = 10000,      /* after that an SA that another has taken over from is deleted         */
 };
 

@@ -170,6 +170,12 @@ static bool speaks_for(const struct ike_sa *sa, const struct peer *peer)
 	return sa->connection->remote_id.type || strncmp(peer->connection, sa->connection->name, sizeof(peer->connection) - 1) == 0;
 }
 
+/* Where many hosts share one identity they are told apart by address and port. */
+static bool is_other_host(const struct ike_sa *sa, const struct peer *peer)
+{
+	return sa->connection->unique == UNIQUE_NEVER && !address_same(&sa->remote, &peer->remote);
+}
+
 static void post_forget(struct engine *engine, const struct peer *peer)
 {
 	struct forget *forget = calloc(1, sizeof(*forget));
@@ -222,7 +228,7 @@ void peers_forget_oldest(struct engine *engine, const struct ike_sa *sa)
 	/* The ring is in the order of coming. */
 	struct peer *head = find_ring(peers, sa);
 	for (struct peer *peer = head; peer; peer = next_of_ring(peer, head)) {
-		if (!speaks_for(sa, peer))
+		if (!speaks_for(sa, peer) || is_other_host(sa, peer))
 			continue;
 		oldest = oldest ? oldest : peer;
 		count++;
@@ -249,7 +255,7 @@ size_t peers_kin(struct peers *peers, const struct ike_sa *sa, struct peer_kin *
 	/* Against the order of coming: those before it, then, behind the ring's end, those after it. */
 	for (const struct list *it = own ? own->same_id.prev : NULL; it && it != &own->same_id && count < max; it = it->prev) {
 		const struct peer *peer = CONTAINER(it, const struct peer, same_id);
-		if (strcmp(peer->connection, own->connection) != 0)
+		if (strcmp(peer->connection, own->connection) != 0 || is_other_host(sa, peer))
 			continue;
 		out[count] = (struct peer_kin){ .shard = peer->shard, .local = peer->local, .remote = peer->remote,
 						.established_at = peer->established_at, .generation = peer->generation,

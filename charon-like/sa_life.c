@@ -62,9 +62,20 @@ static void time_to_renew(struct timer *timer)
 
 /* ---- the end ---- */
 
+/* While there may still be another under which the peer can be told. */
+static void end_negotiations(struct ike_sa *sa)
+{
+	LIST_EACH(it, &sa->exchanges) {
+		struct exchange *ex = CONTAINER(it, struct exchange, in_sa);
+		if (exchange_child(ex))
+			exchange_end(ex);
+	}
+}
+
 void sa_end(struct ike_sa *sa, const char *reason, bool tell)
 {
 	sa_hold(sa);
+	end_negotiations(sa);
 	if (!list_empty(&sa->children) && kin_hand_over(sa))
 		log_debug(&sa->ctx, "its children go on under another SA");
 	if (tell) {

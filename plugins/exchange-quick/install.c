@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "events.h"
+#include "kin.h"
 #include "quick.h"
 #include "shard.h"
 
@@ -110,9 +111,10 @@ void quick_failed(struct exchange *ex)
 
 	if (!quick->child)
 		return;
-	/* The peer has message 2, and may have sent message 3 and rely on it. */
-	if (ex->sa->state == SA_ESTABLISHED)
-		v1_tell_child_deleted(quick->child);
+	/* The peer has message 2, and may have sent message 3 and rely on it; this ISAKMP SA it may have deleted. */
+	struct ike_sa *best = kin_best(ex->sa);
+	if (best)
+		v1_tell_spi_deleted(best, quick->child->spi_in);
 	child_free(quick->child, "Quick Mode failed");
 }
 
