@@ -144,6 +144,8 @@ bool child_has_current(const struct child *child);
 bool child_has_just_won(struct ike_sa *sa, const char *name, uint32_t spi);
 /* Ends all pairs of this configured child and peer, and tells the peer. Returns how many were current. */
 size_t child_take_down(struct ike_sa *sa, const char *name, const char *reason);
+/* The same without those on other shards. */
+size_t child_take_down_here(struct ike_sa *sa, const char *name, const char *reason);
 /* Renews it now; false: there is nothing to renew, or it is under way. */
 bool child_renew(struct child *child);
 

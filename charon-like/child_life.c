@@ -414,6 +414,13 @@ static void stop_negotiating(struct ike_sa *sa, const char *name)
 
 size_t child_take_down(struct ike_sa *sa, const char *name, const char *reason)
 {
+	/* It follows those that are under way to another shard. */
+	kin_tell_end(sa, name);
+	return child_take_down_here(sa, name, reason);
+}
+
+size_t child_take_down_here(struct ike_sa *sa, const char *name, const char *reason)
+{
 	stop_negotiating(sa, name);
 	struct others others = others_of(sa, name, NULL);
 	size_t count = 0;

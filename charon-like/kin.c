@@ -217,7 +217,9 @@ static void succeed(struct ike_sa *sa, const struct peer_kin *older, bool ends)
 static void meet(struct ike_sa *sa, const struct peer_kin *older, bool is_known)
 {
 	bool is_ours = sa->role == INITIATOR, wins = beats(sa, older->generation, older->cookies);
-	bool crossed = sa->peer_is_keyferry && sa->established_at - older->established_at < KIN_CROSSING_LONG_MS;
+	/* The other's loop may have read its clock later. */
+	bool crossed = sa->peer_is_keyferry && (sa->established_at < older->established_at ||
+						sa->established_at - older->established_at < KIN_CROSSING_LONG_MS);
 
 	if (!is_same_path(sa, &older->local, &older->remote)) {
 		/* The peer, or we, came again from elsewhere. */
@@ -246,13 +248,14 @@ void kin_take_over(struct ike_sa *sa)
 			meet(sa, &all[i], is_known);
 }
 
-/* ---- a newer pair of a child ---- */
+/* ---- what concerns a child wherever it is ---- */
 
 struct news {
 	struct job job;
 	struct shard *to;
 	uint8_t cookies[2][COOKIE_SIZE];
-	struct child_rival rival;
+	bool is_end;
+	struct child_rival rival;            /* unless it is the end                               */
 	char child[NAME_WORD_MAX + 1];
 };
 
@@ -261,12 +264,15 @@ static void news_run(struct job *job)
 	struct news *news = CONTAINER(job, struct news, job);
 	struct ike_sa *sa = loop_stopping(news->to->loop) ? NULL : sa_find(&news->to->sas, (const uint8_t(*)[COOKIE_SIZE])news->cookies);
 
-	if (sa && sa->state == SA_ESTABLISHED)
+	if (sa && sa->state == SA_ESTABLISHED && news->is_end)
+		(void)child_take_down_here(sa, news->child, "it was asked to go down");
+	else if (sa && sa->state == SA_ESTABLISHED)
 		child_meet(sa, news->child, &news->rival);
 	free(news);
 }
 
-void kin_tell_rival(const struct ike_sa *sa, const char *child, const struct child_rival *rival)
+/* To SAs on other shards. */
+static void tell(const struct ike_sa *sa, const struct news *what)
 {
 	struct peer_kin all[KIN_MAX - 1];
 	struct engine *engine = sa->shard->engine;
@@ -276,11 +282,28 @@ void kin_tell_rival(const struct ike_sa *sa, const char *child, const struct chi
 		struct news *news = all[i].shard == sa->shard->index ? NULL : calloc(1, sizeof(*news));
 		if (!news)
 			continue;
-		*news = (struct news){ .job.run = news_run, .to = engine->shards[all[i].shard], .rival = *rival };
+		*news = *what;
+		news->job.run = news_run;
+		news->to = engine->shards[all[i].shard];
 		memcpy(news->cookies, all[i].cookies, sizeof(news->cookies));
-		snprintf(news->child, sizeof(news->child), "%s", child);
 		loop_post(news->to->loop, &news->job);
 	}
+}
+
+void kin_tell_rival(const struct ike_sa *sa, const char *child, const struct child_rival *rival)
+{
+	struct news news = { .rival = *rival };
+
+	snprintf(news.child, sizeof(news.child), "%s", child);
+	tell(sa, &news);
+}
+
+void kin_tell_end(const struct ike_sa *sa, const char *child)
+{
+	struct news news = { .is_end = true };
+
+	snprintf(news.child, sizeof(news.child), "%s", child);
+	tell(sa, &news);
 }
 
 /* ---- the peer is silent ---- */

@@ -38,6 +38,8 @@ bool kin_hand_over(struct ike_sa *sa);
 /* A pair of this child is current under `sa`: where SAs on other shards have one, one of them retires, see child_meet(). */
 struct child_rival;
 void kin_tell_rival(const struct ike_sa *sa, const char *child, const struct child_rival *rival);
+/* This child is taken down: also where it arrives from here just now. */
+void kin_tell_end(const struct ike_sa *sa, const char *child);
 /* The peer does not answer under `sa`: does it under the others? */
 void kin_doubt(const struct ike_sa *sa);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_pairs_review.c - what a review found: each case fails before its fix. */
+/* test_pairs_hazards.c - what a review found: each case fails before its fix. */
 #include "kin.h"
 #include "pair.h"
 
@@ -466,4 +466,4 @@ static const struct unit_case cases[] = {
 	{ "children without an heir are said to be down", heir_is_gone },
 };
 
-UNIT_MAIN("pairs-review", cases)
+UNIT_MAIN("pairs-hazards", cases)
