@@ -3,7 +3,7 @@
  * child_life.c - how a pair of IPsec SAs takes the place of another, make before break: the new one is received with from message 2
  * on, sent with once the peer can receive it; the old one is deleted when nothing is under way on it any more. The newest that was
  * negotiated whole wins on either end, so neither has to know who began; Quick Modes that cross are settled before they are over
- * (quick_crossing()).
+ * (check_crossing() of exchange-quick).
  */
 #include "child.h"
 

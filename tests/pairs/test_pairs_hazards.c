@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_pairs_hazards.c - what a review found: each case fails before its fix. */
+/*
+ * test_pairs_hazards.c - what attackers, strangers with the same identity and unlucky networks do to SAs while they are renewed, moved,
+ * handed over and deleted. Each case was seen to fail before it was mended.
+ */
 #include "kin.h"
 #include "pair.h"
 
