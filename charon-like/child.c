@@ -3,6 +3,7 @@
 #include "child.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "events.h"
@@ -95,6 +96,7 @@ static int install_policy(struct child *child)
 
 	int fault = kernel->policy_add(state, &policy);
 	child->has_policy = fault == 0;
+	child->policy_goes = child->sa->connection->keep == KEEP_PASSIVE;
 	return fault;
 }
 
@@ -110,7 +112,10 @@ int child_install_inbound(struct child *child, const struct secret *keymat)
 
 int child_install_outbound(struct child *child, const struct secret *keymat)
 {
-	return install(child, false, keymat);
+	/* It may have gone with an older pair of the same number since the inbound SA was installed. */
+	int fault = install_policy(child);
+
+	return fault < 0 ? fault : install(child, false, keymat);
 }
 
 void child_remove_outbound(struct child *child)
@@ -178,6 +183,27 @@ void child_discard(struct child *child, struct engine *engine)
 	list_remove(&child->in_sa);
 	settings_unref(child->settings);
 	free(child);
+}
+
+void child_lose(struct child *child, struct engine *engine, const char *connection)
+{
+	struct event_sa event = { .head = { EVENT_CHILD_DOWN, sizeof(event) }, .spi_in = child->spi_in, .spi_out = child->spi_out,
+				  .initiated = child->initiated };
+	bool was_current = child->stage == CHILD_CURRENT, policy_goes = child->policy_goes;
+	uint32_t id = child->id;
+	void *state;
+	const struct kernel_ipsec *kernel = kernel_from(engine, &state);
+
+	snprintf(event.connection, sizeof(event.connection), "%s", connection);
+	snprintf(event.child, sizeof(event.child), "%s", child->config->name);
+	snprintf(event.text, sizeof(event.text), "its ISAKMP SA is gone, and the one that was to have it");
+	child_discard(child, engine);
+	if (!was_current)
+		return;
+	if (policy_goes)
+		kernel->policy_delete(state, id);
+	log_info(engine->log, "connection %s: child %s is down: %s", event.connection, event.child, event.text);
+	bus_publish(engine->bus, &event.head);
 }
 
 void child_free(struct child *child, const char *reason)

@@ -33,10 +33,13 @@ enum {
 	 * The peer has message 3 when something comes in on the new SA, or when it has not asked for it again by repeating message 2 for
 	 * so long: others than keyferry wait 4 s (charon) or 10 s (Cisco IOS) before they do.
 	 */
-	CHILD_READY_MS = 10000, CHILD_READY_POLL_MS = 250,
+	CHILD_READY_MS = 10000, CHILD_READY_POLL_MS = 250, CHILD_READY_MAX_MS = 3 * CHILD_READY_MS,
 	CHILD_RETIRE_MS = 2000,      /* what we sent with the old SA has arrived                            */
 	CHILD_RETIRE_PEER_MS = 10000, /* the peer began the new one, so deleting the old is its business first */
 	CHILD_LINGER_MS = 5000,      /* longer than a packet is under way, or a Delete before the packets sent ahead of it are read */
+	/* Pairs of one child that came within so short a time, of SAs on different shards, crossed: both ends saw them in different order. */
+	CHILD_CROSSING_MS = 1000,
+	CHILD_REST_MS = 1500,        /* so that two that did not cross are further apart                   */
 	CHILD_AGAIN_MS = 1000,       /* least pause before a renewal that failed is tried again             */
 };
 
@@ -54,9 +57,11 @@ struct child {
 	struct address local, remote;            /* that the SAs are installed with                    */
 	bool transport, udp_encap;
 	bool has_inbound, has_outbound, has_policy; /* installed                                       */
+	bool policy_goes;                        /* with the last pair: nobody keeps the connection up */
 	bool initiated;
 	uint32_t message_id;                     /* of its Quick Mode                                  */
 	bool is_renewal;                         /* there was a current one when it was negotiated     */
+	bool is_overdue;                         /* its end was put off once                           */
 	bool was_up;                             /* EVENT_CHILD_UP or EVENT_CHILD_RENEWED was published */
 	struct lifetime lifetime;                /* agreed; the end                                    */
 	uint16_t renew_at;                       /* when it is renewed, in RENEW_WHOLE parts of the lifetime */
@@ -89,6 +94,8 @@ void child_move(struct child *child, const struct address *local, const struct a
 void child_free(struct child *child, const char *reason);
 /* The same for one that has no SA any more: see child_detach(). */
 void child_discard(struct child *child, struct engine *engine);
+/* The same for one that was to have another SA, which is gone too. */
+void child_lose(struct child *child, struct engine *engine, const char *connection);
 struct child *child_find(struct ike_sa *sa, uint32_t spi, bool inbound);
 /* The current one, or one that is about to be; NULL: none. */
 struct child *child_find_config(struct ike_sa *sa, const struct child_settings *config);
@@ -110,6 +117,15 @@ struct ipsec_limits child_limits(const struct child *child);
 int child_established(struct child *child, const struct secret *keys_out) MUST_CHECK;
 /* The peer repeated message 2 of a Quick Mode that is over here, so it cannot receive yet what that negotiated. */
 void child_not_ready(struct ike_sa *sa, uint32_t message_id);
+/* A pair of the same child and peer elsewhere: what both ends and all shards can compare. */
+struct child_rival {
+	uint64_t installed_at;
+	uint32_t spis;                           /* of both directions                                 */
+	uint32_t id;                             /* of its policy                                      */
+	bool initiated;
+};
+/* Of those of this SA and the rival, of an SA on another shard, one retires, the same at both ends. */
+void child_meet(struct ike_sa *sa, const char *name, const struct child_rival *rival);
 /*
  * It leaves its ISAKMP SA for another with the same peer, perhaps on another shard: between the two it belongs to whoever called, has no
  * SA and no timer runs.
@@ -128,6 +144,8 @@ bool child_has_current(const struct child *child);
 bool child_has_just_won(struct ike_sa *sa, const char *name, uint32_t spi);
 /* Ends all pairs of this configured child and peer, and tells the peer. Returns how many were current. */
 size_t child_take_down(struct ike_sa *sa, const char *name, const char *reason);
+/* The same without those on other shards. */
+size_t child_take_down_here(struct ike_sa *sa, const char *name, const char *reason);
 /* Renews it now; false: there is nothing to renew, or it is under way. */
 bool child_renew(struct child *child);
 

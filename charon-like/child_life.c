@@ -3,12 +3,13 @@
  * child_life.c - how a pair of IPsec SAs takes the place of another, make before break: the new one is received with from message 2
  * on, sent with once the peer can receive it; the old one is deleted when nothing is under way on it any more. The newest that was
  * negotiated whole wins on either end, so neither has to know who began; Quick Modes that cross are settled before they are over
- * (quick_crossing()).
+ * (check_crossing() of exchange-quick).
  */
 #include "child.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "events.h"
 #include "ikev1/v1.h"
@@ -142,6 +143,26 @@ static void retire(struct child *child, bool by_peer)
 	set_timer(child, &child->step, loop_now(loop_of(child)) + smaller(delay, time_left(child) / 2));
 }
 
+static struct child_rival rival_of(const struct child *child)
+{
+	return (struct child_rival){ child->installed_at, child->spi_in ^ child->spi_out, child->id, child->initiated };
+}
+
+/* The newer one, but for two that crossed: these both ends see in different order. */
+static bool beats(const struct child_rival *a, const struct child_rival *b)
+{
+	uint64_t apart = a->installed_at < b->installed_at ? b->installed_at - a->installed_at : a->installed_at - b->installed_at;
+
+	return apart < CHILD_CROSSING_MS ? a->spis > b->spis : a->installed_at > b->installed_at;
+}
+
+/* The number of a peer among many goes by its address, which may be another now: then nothing else takes its policy along. */
+static void leave_policy_to(struct child *child, uint32_t id)
+{
+	if (child->id != id)
+		child_remove_policy(child);
+}
+
 static void retire_others(struct child *child)
 {
 	struct others others = others_of(child->sa, child->config->name, child);
@@ -150,10 +171,26 @@ static void retire_others(struct child *child)
 		struct child *other = others.at[i];
 		if (other->stage != CHILD_CURRENT && other->stage != CHILD_READY)
 			continue;
-		/* The number of a peer among many goes by its address, which may be another now. */
-		if (other->id != child->id)
-			child_remove_policy(other);
+		leave_policy_to(other, child->id);
 		retire(other, !child->initiated);
+	}
+	struct child_rival self = rival_of(child);
+	kin_tell_rival(child->sa, child->config->name, &self);
+}
+
+void child_meet(struct ike_sa *sa, const char *name, const struct child_rival *rival)
+{
+	LIST_EACH(it, &sa->children) {
+		struct child *child = CONTAINER(it, struct child, in_sa);
+		if ((child->stage != CHILD_CURRENT && child->stage != CHILD_READY) || strcmp(child->config->name, name) != 0)
+			continue;
+		struct child_rival self = rival_of(child);
+		if (beats(&self, rival)) {
+			kin_tell_rival(sa, name, &self);
+			continue;
+		}
+		leave_policy_to(child, rival->id);
+		retire(child, !rival->initiated);
 	}
 }
 
@@ -185,7 +222,7 @@ static int send_with(struct child *child, const struct secret *keys_out)
 }
 
 /* The keys waited until the peer can receive. */
-static void become_current(struct child *child)
+static bool become_current(struct child *child)
 {
 	struct secret keys = secret_move(&child->keys_out);
 	int fault = send_with(child, &keys);
@@ -193,12 +230,13 @@ static void become_current(struct child *child)
 	secret_free(&keys);
 	if (fault == 0) {
 		log_debug(&child->sa->ctx, "sending with SPI %08" PRIx32 " from now on", child->spi_out);
-		return;
+		return true;
 	}
 	log_at(&child->sa->ctx, LEVEL_ERROR, "install-failed", "the outbound SA of child %s cannot be installed: %s", child->config->name,
 	       fault_text(fault));
 	v1_tell_child_deleted(child);
 	child_free(child, "it could not be installed");
+	return false;
 }
 
 static bool has_received(const struct child *child)
@@ -216,7 +254,7 @@ static void step(struct timer *timer)
 	switch (child->stage) {
 	case CHILD_READY:
 		if (now >= child->ready_until || has_received(child))
-			become_current(child);
+			(void)become_current(child);
 		else
 			set_timer(child, timer, smaller(now + CHILD_READY_POLL_MS, child->ready_until));
 		break;
@@ -234,17 +272,27 @@ void child_not_ready(struct ike_sa *sa, uint32_t message_id)
 	LIST_EACH(it, &sa->children) {
 		struct child *child = CONTAINER(it, struct child, in_sa);
 		if (child->stage == CHILD_READY && child->message_id == message_id)
-			child->ready_until = loop_now(loop_of(child)) + CHILD_READY_MS;
+			/* Whoever saw message 2 can send it again for ever. */
+			child->ready_until = smaller(loop_now(loop_of(child)) + CHILD_READY_MS, child->installed_at + CHILD_READY_MAX_MS);
 	}
 }
 
 /* ---- renewal and the end ---- */
 
+/* Our message 6 may be lost: then the peer does not have this SA yet, and may be renewing the child under the one before. */
+static bool may_be_unknown(const struct ike_sa *sa)
+{
+	return sa->role == RESPONDER && sa->heard_at == sa->established_at && loop_now(sa->shard->loop) - sa->established_at < KIN_CROSSING_MS;
+}
+
 bool child_renew(struct child *child)
 {
 	struct ike_sa *sa = kin_best(child->sa);
 
-	if (child->stage != CHILD_CURRENT || find_ready(child) || !sa || sa_want(sa, child->config->name, true) < 0)
+	if (child->stage != CHILD_CURRENT || find_ready(child) || !sa || may_be_unknown(sa))
+		return false;
+	/* One that is so new was renewed by the other end a moment ago. */
+	if (loop_now(loop_of(child)) - child->installed_at < CHILD_REST_MS || sa_want(sa, child->config->name, true) < 0)
 		return false;
 	sa_run_agenda(sa);
 	return true;
@@ -274,17 +322,41 @@ static void time_to_renew(struct timer *timer)
 		log_debug(&child->sa->ctx, "renewing child %s", child->config->name);
 }
 
+/*
+ * It is over, deleted or expired, but the peer has its successor already, and only message 3 of that is lost and asked for again. Meanwhile
+ * what is sent with the old one still arrives at a peer that lets it linger. Once.
+ */
+static bool waits_for_successor(struct child *child)
+{
+	uint64_t until = loop_now(loop_of(child)) + CHILD_LINGER_MS - CHILD_AGAIN_MS;
+	struct exchange *theirs = child->stage == CHILD_CURRENT ? sa_find_negotiation(child->sa, child->config->name, RESPONDER) : NULL;
+
+	if (!theirs)
+		return false;
+	/* Then this one has retired. */
+	if (exchange_look(theirs))
+		return false;
+	if (child->is_overdue)
+		return false;
+	child->is_overdue = true;
+	set_timer(child, &child->expiry, until);
+	return true;
+}
+
 static void expire(struct child *child, const char *reason)
 {
 	struct child *next = find_ready(child);
 
+	if (!next && waits_for_successor(child))
+		return;
 	v1_tell_child_deleted(child);
-	if (child->stage == CHILD_RETIRED || next)
+	/* Then this one has retired. */
+	if (next)
+		(void)become_current(next);
+	if (child->stage == CHILD_RETIRED)
 		linger(child);
 	else
 		end(child, reason);
-	if (next)
-		become_current(next);
 }
 
 static void time_is_over(struct timer *timer)
@@ -296,27 +368,19 @@ void child_deleted(struct child *child)
 {
 	struct child *next = find_ready(child);
 
-	/*
-	 * The peer has its successor already, and message 3 of that is lost: it is asked for again. Meanwhile what is sent with the deleted
-	 * one still arrives, for a peer that lets it linger.
-	 */
-	if (child->stage == CHILD_CURRENT && !next && sa_find_negotiation(child->sa, child->config->name, RESPONDER)) {
-		uint64_t end_at = loop_now(loop_of(child)) + CHILD_LINGER_MS - CHILD_AGAIN_MS;
-		if (!timer_is_set(&child->expiry) || child->expiry.when > end_at)
-			set_timer(child, &child->expiry, end_at);
+	if (!next && waits_for_successor(child))
 		return;
-	}
-	if (child->stage == CHILD_CURRENT && !next) {
-		end(child, "the peer deleted it");
-		return;
-	}
 	if (child->stage == CHILD_READY) {
 		child_free(child, "the peer deleted it");
 		return;
 	}
-	linger(child);
+	/* Then this one has retired. */
 	if (next)
-		become_current(next);
+		(void)become_current(next);
+	if (child->stage == CHILD_CURRENT)
+		end(child, "the peer deleted it");
+	else
+		linger(child);
 }
 
 void child_used_up(struct child *child, bool hard)
@@ -329,8 +393,35 @@ void child_used_up(struct child *child, bool hard)
 		set_timer(child, &child->renewal, loop_now(loop_of(child)));
 }
 
+/* Otherwise it would come up after all. */
+static void stop_negotiating(struct ike_sa *sa, const char *name)
+{
+	struct ike_sa *kin[KIN_MAX];
+	size_t count = kin_of(sa, kin);
+	struct exchange *ex;
+
+	while ((ex = sa_find_negotiation(sa, name, INITIATOR)) || (ex = sa_find_negotiation(sa, name, RESPONDER)))
+		exchange_end(ex);
+	for (size_t i = 0; i < count; i++)
+		LIST_EACH(it, &kin[i]->wanted) {
+			struct want *want = CONTAINER(it, struct want, in_sa);
+			if (strcmp(want->child->name, name) != 0)
+				continue;
+			list_remove(it);
+			free(want);
+		}
+}
+
 size_t child_take_down(struct ike_sa *sa, const char *name, const char *reason)
 {
+	/* It follows those that are under way to another shard. */
+	kin_tell_end(sa, name);
+	return child_take_down_here(sa, name, reason);
+}
+
+size_t child_take_down_here(struct ike_sa *sa, const char *name, const char *reason)
+{
+	stop_negotiating(sa, name);
 	struct others others = others_of(sa, name, NULL);
 	size_t count = 0;
 
@@ -400,7 +491,9 @@ int child_established(struct child *child, const struct secret *keys_out)
 	child->renewal.run = time_to_renew;
 	child->expiry.run = time_is_over;
 	list_append(&child->sa->children, &child->in_sa);
-	int fault = child->is_renewal && child->initiated ? wait_for_peer(child, keys_out) : send_with(child, keys_out);
+	/* What leads elsewhere, or is perhaps lost at the peer, is not worth waiting with. */
+	bool waits = child->is_renewal && child->initiated && !child->sa->starts_anew;
+	int fault = waits ? wait_for_peer(child, keys_out) : send_with(child, keys_out);
 	if (fault < 0) {
 		list_remove(&child->in_sa);
 		return fault;
@@ -444,14 +537,10 @@ void child_attach(struct child *child, struct ike_sa *sa)
 /* Nothing is sent with it from now on, so that the peer may forget it first. */
 static void settle_one(struct child *child, struct child *other)
 {
-	uint64_t apart = child->installed_at < other->installed_at ? other->installed_at - child->installed_at :
-			 child->installed_at - other->installed_at;
-	bool wins = child->installed_at > other->installed_at;
+	struct child_rival mine = rival_of(child), its = rival_of(other);
+	struct child *loser = beats(&mine, &its) ? other : child;
 
-	/* Both ends see the same two pairs, if from different sides. */
-	if (apart < KIN_CROSSING_MS)
-		wins = (child->spi_in ^ child->spi_out) > (other->spi_in ^ other->spi_out);
-	struct child *loser = wins ? other : child;
+	leave_policy_to(loser, loser == child ? other->id : child->id);
 	child_remove_outbound(loser);
 	retire(loser, !loser->initiated);
 }

@@ -134,6 +134,18 @@ static void set_timer(struct exchange *ex)
 		log_error(&ex->ctx, "no memory for a timer: a lost message is not sent again");
 }
 
+static void finish(struct exchange *ex);
+
+bool exchange_look(struct exchange *ex)
+{
+	if (!ex->mode->is_answered || !ex->mode->is_answered(ex))
+		return false;
+	log_debug(&ex->ctx, "message %zu is not needed any more", ex->row + 1);
+	ex->row = ex->mode->step_count;
+	finish(ex);
+	return true;
+}
+
 /* Of a peer that is silent altogether more ends than this exchange. */
 static void end_unanswered(struct exchange *ex)
 {
@@ -154,6 +166,8 @@ static void retransmit(struct timer *timer)
 	struct exchange *ex = CONTAINER(timer, struct exchange, timer);
 	const struct daemon_settings *daemon = &ex->sa->shard->engine->daemon;
 
+	if (exchange_look(ex))
+		return;
 	if (!may_retransmit(ex) || ex->tries > daemon->retransmit_tries) {
 		end_unanswered(ex);
 		return;

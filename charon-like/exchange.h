@@ -84,6 +84,8 @@ struct exchange_mode {
 	void (*failed)(struct exchange *ex);                          /* ended before that; undo outside effects; may be NULL */
 	/* Name of the child that it is about, for events and so that none is negotiated twice at once; NULL: none. May be NULL. */
 	const char *(*child)(const struct exchange *ex);
+	/* Has the peer shown by other means what its last message, which is missing, would show? May be NULL. */
+	bool (*is_answered)(const struct exchange *ex);
 	/* Is an authenticated error notify with this SPI about what this exchange negotiates? May be NULL. */
 	bool (*concerns)(const struct exchange *ex, struct bytes spi);
 };
@@ -174,6 +176,8 @@ struct exchange *exchange_new(struct ike_sa *sa, const struct exchange_mode *mod
 void exchange_resume(struct exchange *ex);
 /* The peer refuses what was proposed, authentically: says so, ends the exchange (and the SA, in phase 1). */
 void exchange_refused(struct exchange *ex, uint16_t notify);
+/* Is over if the peer's last message is not needed any more: see struct exchange_mode, `is_answered`. */
+bool exchange_look(struct exchange *ex);
 /* See struct exchange_mode, `child`. */
 const char *exchange_child(const struct exchange *ex);
 /* Ends it now; the mode's failed() runs unless it was done. */

@@ -12,7 +12,7 @@
  * Before the next attempt, doubled with each failure up to the maximum, or short when the network has changed; a random part keeps many from
  * trying at once. An attempt itself goes on asking for 85 s, so that the maximum is a pause, not the time until a peer is found again.
  */
-enum { INTENT_RETRY_MS = 2 * 1000, INTENT_RETRY_MAX_MS = 60 * 1000, INTENT_HURRY_MS = 500 };
+enum { INTENT_RETRY_MS = 2 * 1000, INTENT_RETRY_MAX_MS = 30 * 1000, INTENT_HURRY_MS = 500 };
 /* How long packets are not heard that ask for what was asked for. */
 enum { INTENT_ACQUIRE_MS = 30 * 1000 };
 

@@ -5,6 +5,7 @@
  */
 #include "kin.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "child.h"
@@ -68,9 +69,10 @@ uint32_t kin_generation(const struct ike_sa *sa)
 /*
  * A peer that names a generation as if it did not know of one that both had long before has lost it; one that names none leaves it to us.
  */
-static void settle_generation(struct ike_sa *sa, const struct peer_kin *kin, size_t count)
+/* Returns whether the peer, another keyferry, knows of what it takes over. */
+static bool settle_generation(struct ike_sa *sa, const struct peer_kin *kin, size_t count)
 {
-	uint32_t generation = sa->generation ? sa->generation : 1;
+	uint32_t generation = sa->generation ? sa->generation : 1, named = sa->generation;
 
 	for (size_t i = 0; i < count; i++)
 		if (sa->role == RESPONDER && kin[i].generation >= generation &&
@@ -78,6 +80,7 @@ static void settle_generation(struct ike_sa *sa, const struct peer_kin *kin, siz
 			generation = kin[i].generation + 1;
 	sa->generation = generation;
 	peers_update(sa->shard->engine->peers, sa);
+	return sa->peer_is_keyferry && generation == named;
 }
 
 /* ---- children on their way to an SA, perhaps of another shard ---- */
@@ -87,7 +90,10 @@ struct estate {
 	struct shard *to;
 	uint8_t heir[2][COOKIE_SIZE];
 	struct list children;
+	char connection[NAME_WORD_MAX + 1];
 };
+
+static void estate_run(struct job *job);
 
 static struct estate *estate_new(struct engine *engine, unsigned shard, const uint8_t heir[2][COOKIE_SIZE])
 {
@@ -95,6 +101,7 @@ static struct estate *estate_new(struct engine *engine, unsigned shard, const ui
 
 	if (!estate)
 		return NULL;
+	estate->job.run = estate_run;
 	estate->to = engine->shards[shard];
 	memcpy(estate->heir, heir, sizeof(estate->heir));
 	list_init(&estate->children);
@@ -111,10 +118,13 @@ static void estate_run(struct job *job)
 	while (!list_empty(&estate->children)) {
 		struct child *child = CONTAINER(list_first(&estate->children), struct child, in_sa);
 		list_remove(&child->in_sa);
-		if (heir)
+		if (heir) {
 			child_attach(child, heir);
-		else
-			child_discard(child, estate->to->engine);
+			/* A NAT may have given the peer another port. */
+			child_move(child, &heir->local, &heir->remote);
+		} else {
+			child_lose(child, estate->to->engine, estate->connection);
+		}
 	}
 	if (heir)
 		child_settle(heir);
@@ -128,6 +138,7 @@ static void bequeath(struct ike_sa *sa, unsigned shard, const uint8_t heir[2][CO
 
 	if (!estate)
 		return;
+	snprintf(estate->connection, sizeof(estate->connection), "%s", sa->connection->name);
 	while (!list_empty(&sa->children)) {
 		struct child *child = CONTAINER(list_first(&sa->children), struct child, in_sa);
 		child_detach(child);
@@ -167,6 +178,7 @@ struct succession {
 	uint8_t older[2][COOKIE_SIZE], newer[2][COOKIE_SIZE];
 	struct address local, remote;        /* of the newer                                       */
 	unsigned shard;                      /* of the newer                                       */
+	bool ends;                           /* the older one is ours to end                       */
 };
 
 static void succession_run(struct job *job)
@@ -177,19 +189,23 @@ static void succession_run(struct job *job)
 	if (sa && sa->state == SA_ESTABLISHED) {
 		if (is_same_path(sa, &s->local, &s->remote))
 			bequeath(sa, s->shard, (const uint8_t(*)[COOKIE_SIZE])s->newer);
-		sa_set_surplus(sa);
+		if (s->ends)
+			sa_set_surplus(sa);
+		/* Whether the peer still has what was just taken over shows by its answer. */
+		if (s->ends)
+			liveness_ask(sa);
 	}
 	free(s);
 }
 
-static void succeed(struct ike_sa *sa, const struct peer_kin *older)
+static void succeed(struct ike_sa *sa, const struct peer_kin *older, bool ends)
 {
 	struct succession *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return;
 	*s = (struct succession){ .job.run = succession_run, .to = sa->shard->engine->shards[older->shard], .local = sa->local,
-				  .remote = sa->remote, .shard = sa->shard->index };
+				  .remote = sa->remote, .shard = sa->shard->index, .ends = ends };
 	memcpy(s->older, older->cookies, sizeof(s->older));
 	memcpy(s->newer, sa->cookie, sizeof(s->newer));
 	if (older->shard == s->shard)
@@ -198,17 +214,19 @@ static void succeed(struct ike_sa *sa, const struct peer_kin *older)
 		loop_post(s->to->loop, &s->job);
 }
 
-static void meet(struct ike_sa *sa, const struct peer_kin *older)
+static void meet(struct ike_sa *sa, const struct peer_kin *older, bool is_known)
 {
 	bool is_ours = sa->role == INITIATOR, wins = beats(sa, older->generation, older->cookies);
-	bool crossed = sa->peer_is_keyferry && sa->established_at - older->established_at < KIN_CROSSING_LONG_MS;
+	/* The other's loop may have read its clock later. */
+	bool crossed = sa->peer_is_keyferry && (sa->established_at < older->established_at ||
+						sa->established_at - older->established_at < KIN_CROSSING_LONG_MS);
 
 	if (!is_same_path(sa, &older->local, &older->remote)) {
 		/* The peer, or we, came again from elsewhere. */
 		if (sa->connection->unique != UNIQUE_NEVER)
-			succeed(sa, older);
-	} else if (wins && (is_ours || (older->is_ours && crossed))) {
-		succeed(sa, older);
+			succeed(sa, older, true);
+	} else if (wins && (is_ours || is_known)) {
+		succeed(sa, older, is_ours || (older->is_ours && crossed));
 	} else if (!wins && is_ours) {
 		sa_set_surplus(sa);
 	}
@@ -223,11 +241,69 @@ void kin_take_over(struct ike_sa *sa)
 	if (forgets)
 		peers_forget_others(sa->shard->engine, sa);
 	size_t known = peers_kin(sa->shard->engine->peers, sa, all, COUNT(all));
-	settle_generation(sa, all, known);
+	bool is_known = settle_generation(sa, all, known);
 	for (size_t i = 0; i < known; i++)
 		/* What the peer has forgotten is of no use under a new SA either. */
 		if (!forgets || all[i].established_at > sa->created_at)
-			meet(sa, &all[i]);
+			meet(sa, &all[i], is_known);
+}
+
+/* ---- what concerns a child wherever it is ---- */
+
+struct news {
+	struct job job;
+	struct shard *to;
+	uint8_t cookies[2][COOKIE_SIZE];
+	bool is_end;
+	struct child_rival rival;            /* unless it is the end                               */
+	char child[NAME_WORD_MAX + 1];
+};
+
+static void news_run(struct job *job)
+{
+	struct news *news = CONTAINER(job, struct news, job);
+	struct ike_sa *sa = loop_stopping(news->to->loop) ? NULL : sa_find(&news->to->sas, (const uint8_t(*)[COOKIE_SIZE])news->cookies);
+
+	if (sa && sa->state == SA_ESTABLISHED && news->is_end)
+		(void)child_take_down_here(sa, news->child, "it was asked to go down");
+	else if (sa && sa->state == SA_ESTABLISHED)
+		child_meet(sa, news->child, &news->rival);
+	free(news);
+}
+
+/* To SAs on other shards. */
+static void tell(const struct ike_sa *sa, const struct news *what)
+{
+	struct peer_kin all[KIN_MAX - 1];
+	struct engine *engine = sa->shard->engine;
+	size_t known = engine->shard_count > 1 ? peers_kin(engine->peers, sa, all, COUNT(all)) : 0;
+
+	for (size_t i = 0; i < known; i++) {
+		struct news *news = all[i].shard == sa->shard->index ? NULL : calloc(1, sizeof(*news));
+		if (!news)
+			continue;
+		*news = *what;
+		news->job.run = news_run;
+		news->to = engine->shards[all[i].shard];
+		memcpy(news->cookies, all[i].cookies, sizeof(news->cookies));
+		loop_post(news->to->loop, &news->job);
+	}
+}
+
+void kin_tell_rival(const struct ike_sa *sa, const char *child, const struct child_rival *rival)
+{
+	struct news news = { .rival = *rival };
+
+	snprintf(news.child, sizeof(news.child), "%s", child);
+	tell(sa, &news);
+}
+
+void kin_tell_end(const struct ike_sa *sa, const char *child)
+{
+	struct news news = { .is_end = true };
+
+	snprintf(news.child, sizeof(news.child), "%s", child);
+	tell(sa, &news);
 }
 
 /* ---- the peer is silent ---- */

@@ -19,6 +19,7 @@ enum {
 	/* Of two that came within so short a time of each other, one may have been begun before the other was known to its end. */
 	KIN_CROSSING_MS = 5000,
 	KIN_CROSSING_LONG_MS = 90000, /* the same where messages were lost: as long as an exchange lasts      */
+	KIN_GENERATION_MAX = 1 << 30, /* that a peer may name: what is counted on from there does not wrap  */
 	KIN_SURPLUS_MS = 10000,      /* after that an SA that another has taken over from is deleted         */
 };
 
@@ -34,6 +35,11 @@ bool kin_has_other(const struct ike_sa *sa);
 void kin_take_over(struct ike_sa *sa);
 /* `sa` ends, but not its children where another can have them. True: it has none left. */
 bool kin_hand_over(struct ike_sa *sa);
+/* A pair of this child is current under `sa`: where SAs on other shards have one, one of them retires, see child_meet(). */
+struct child_rival;
+void kin_tell_rival(const struct ike_sa *sa, const char *child, const struct child_rival *rival);
+/* This child is taken down: also where it arrives from here just now. */
+void kin_tell_end(const struct ike_sa *sa, const char *child);
 /* The peer does not answer under `sa`: does it under the others? */
 void kin_doubt(const struct ike_sa *sa);
 

@@ -52,6 +52,16 @@ static void send_dpd(struct ike_sa *sa, uint16_t type, uint32_t sequence)
 	v1_send_notify(sa, type, PROTO_ISAKMP, bytes_of(sa->cookie, sizeof(sa->cookie)), writer_bytes(&w));
 }
 
+/* What was begun with it meanwhile (DPD_KNOCK) would only time out; the next attempt may look for the peer elsewhere. */
+static void end_knocking(struct ike_sa *sa)
+{
+	LIST_EACH(it, &sa->group->sas) {
+		struct ike_sa *other = CONTAINER(it, struct ike_sa, in_group);
+		if (other->state == SA_CONNECTING && other->role == INITIATOR && address_same_host(&other->remote, &sa->remote))
+			sa_free(other);
+	}
+}
+
 static void declare_dead(struct ike_sa *sa, const char *code, const char *text)
 {
 	/* Perhaps the peer has only deleted this one, and we did not hear of it. */
@@ -61,6 +71,7 @@ static void declare_dead(struct ike_sa *sa, const char *code, const char *text)
 		return;
 	}
 	sa_hold(sa);
+	end_knocking(sa);
 	log_at(&sa->ctx, LEVEL_WARN, code, "%s", text);
 	sa_publish_failure(sa, NULL, code, text, true);
 	sa_delete(sa, "its peer does not answer");
@@ -87,6 +98,8 @@ static void ask(struct ike_sa *sa)
 	sa->dpd_probes++;
 	set_timer(sa, &sa->liveness, now_of(sa) + pause);
 	send_dpd(sa, NOTIFY_R_U_THERE, sa->dpd_sequence);
+	if (sa->dpd_probes == DPD_KNOCK && sa->connection->keep != KEEP_PASSIVE && sa_may_renew(sa) && shard_renew(sa, NULL) == 0)
+		log_debug(&sa->ctx, "perhaps the peer was started anew: beginning another phase 1");
 }
 
 static void look(struct timer *timer)

@@ -13,6 +13,11 @@ enum {
 	 * Where a fifth of all packets is lost both ways, one living peer in 3500 is taken for dead.
 	 */
 	DPD_PROBES = 8, DPD_FIRST_MS = 1000, DPD_PAUSE_MAX_MS = 4000,
+	/*
+	 * After so many another phase 1 is begun as well: a peer that was started anew does not know what the questions are about, but it takes a
+	 * new one, and whoever is really dead is found out by the questions all the same.
+	 */
+	DPD_KNOCK = 3,
 	DPD_DOUBT_MS = 10000,        /* hints that a peer is gone make us ask no more often: anybody can forge them */
 	NAT_KEEPALIVE_MS = 20000,    /* RFC 3948 4: the default                                            */
 };

@@ -67,7 +67,7 @@ void peers_free(struct peers *peers)
 	free(peers);
 }
 
-enum { IDS_MAX = 2 * (IDENTITY_DATA_MAX + 3) };
+enum { IDS_MAX = 2 * (IDENTITY_DATA_MAX + 3) + 18 };
 
 static void put_id(struct writer *w, const struct identity *id)
 {
@@ -87,10 +87,23 @@ static struct bytes ids_key(uint8_t out[IDS_MAX], const struct identity *local_i
 	return writer_bytes(&w);
 }
 
+/* Where many hosts share one identity (unique="never") each is a contact of its own, by the address that it was first seen at. */
+static struct bytes contact_key(uint8_t out[IDS_MAX], const struct ike_sa *sa)
+{
+	struct bytes ids = ids_key(out, &sa->local_id, &sa->remote_id);
+	struct writer w = writer_over(out + ids.len, IDS_MAX - ids.len);
+
+	if (sa->connection->unique != UNIQUE_NEVER)
+		return ids;
+	put_bytes(&w, bytes_of(sa->remote.ip, sizeof(sa->remote.ip)));
+	put_u16(&w, sa->remote.port);
+	return bytes_of(out, ids.len + w.used);
+}
+
 int peers_add(struct peers *peers, const struct ike_sa *sa)
 {
 	uint8_t buffer[IDS_MAX];
-	struct bytes key = ids_key(buffer, &sa->local_id, &sa->remote_id);
+	struct bytes key = contact_key(buffer, sa);
 	struct peer *peer = calloc(1, sizeof(*peer) + key.len), *head;
 
 	if (!peer)
@@ -182,13 +195,22 @@ static void post_forget(struct engine *engine, const struct peer *peer)
 	loop_post(forget->shard->loop, &forget->job);
 }
 
+static struct peer *find_own(const struct peers *peers, const struct ike_sa *sa)
+{
+	struct peer *peer;
+
+	HASH_FIND(hh, peers->by_cookies, sa->cookie, sizeof(peer->cookies), peer);
+	return peer;
+}
+
+/* The first of those that are the same contact as an SA that was added. */
 static struct peer *find_ring(const struct peers *peers, const struct ike_sa *sa)
 {
-	uint8_t buffer[IDS_MAX];
-	struct bytes key = ids_key(buffer, &sa->local_id, &sa->remote_id);
-	struct peer *head;
+	const struct peer *own = find_own(peers, sa);
+	struct peer *head = NULL;
 
-	HASH_FIND(hh_id, peers->by_id, key.at, key.len, head);
+	if (own)
+		HASH_FIND(hh_id, peers->by_id, own->ids, own->id_len, head);
 	return head;
 }
 
@@ -230,14 +252,6 @@ void peers_forget_oldest(struct engine *engine, const struct ike_sa *sa)
 	if (count > SAS_PER_PEER_MAX)
 		post_forget(engine, oldest);
 	pthread_mutex_unlock(&peers->lock);
-}
-
-static struct peer *find_own(const struct peers *peers, const struct ike_sa *sa)
-{
-	struct peer *peer;
-
-	HASH_FIND(hh, peers->by_cookies, sa->cookie, sizeof(peer->cookies), peer);
-	return peer;
 }
 
 size_t peers_kin(struct peers *peers, const struct ike_sa *sa, struct peer_kin *out, size_t max)

@@ -72,6 +72,7 @@ struct ike_sa {
 	uint32_t dpd_sequence;
 	uint8_t dpd_probes;                      /* unanswered                                         */
 	struct name_watch *name_watch;           /* follow.c's; NULL: none                             */
+	bool starts_anew;                        /* children are negotiated anew under it: see want_anew() */
 	uint32_t generation;                     /* see kin.h                                          */
 	bool peer_dpd, peer_is_keyferry;         /* what its vendor IDs said                           */
 	char hint[160];                          /* what somebody unauthenticated said about the peer, for people */
@@ -152,6 +153,8 @@ struct exchange *sa_find_negotiation(struct ike_sa *sa, const char *child, enum 
 
 /* When to renew an SA, in RENEW_WHOLE parts of its lifetime. */
 uint16_t sa_draw_renewal(const struct ike_sa *sa, bool initiated);
+/* May we begin a phase 1 that takes over from this one? Not when another has already. */
+bool sa_may_renew(struct ike_sa *sa);
 /* Phase 1 is over: its lifetime and the asking after the peer begin. */
 void sa_start_life(struct ike_sa *sa);
 void sa_stop_life(struct ike_sa *sa);

@@ -34,12 +34,25 @@ static void set_timer(struct ike_sa *sa, struct timer *timer, uint64_t when)
 
 /* ---- renewal ---- */
 
+/* Behind a NAT the peer of a responder is found where it is seen, and only there: see begin_on_nat_port(). */
+static bool may_renew(const struct ike_sa *sa)
+{
+	const struct connection_settings *c = sa->connection;
+
+	return follow_may_initiate(sa) || (sa->is_float && (c->remote_host || address_range_is_host(&c->remote)));
+}
+
+bool sa_may_renew(struct ike_sa *sa)
+{
+	return may_renew(sa) && kin_best(sa) == sa && kin_generation(sa) <= sa->generation;
+}
+
 static void time_to_renew(struct timer *timer)
 {
 	struct ike_sa *sa = CONTAINER(timer, struct ike_sa, renewal);
 	uint64_t now = loop_now(sa->shard->loop), left = sa->expiry.when > now ? sa->expiry.when - now : 0;
 
-	if (!follow_may_initiate(sa) || kin_best(sa) != sa)
+	if (!sa_may_renew(sa))
 		return;
 	set_timer(sa, timer, now + (left / 4 > SA_RENEW_AGAIN_MS ? left / 4 : SA_RENEW_AGAIN_MS));
 	/* What went wrong was said where it was found. */
@@ -49,9 +62,20 @@ static void time_to_renew(struct timer *timer)
 
 /* ---- the end ---- */
 
+/* While there may still be another under which the peer can be told. */
+static void end_negotiations(struct ike_sa *sa)
+{
+	LIST_EACH(it, &sa->exchanges) {
+		struct exchange *ex = CONTAINER(it, struct exchange, in_sa);
+		if (exchange_child(ex))
+			exchange_end(ex);
+	}
+}
+
 void sa_end(struct ike_sa *sa, const char *reason, bool tell)
 {
 	sa_hold(sa);
+	end_negotiations(sa);
 	if (!list_empty(&sa->children) && kin_hand_over(sa))
 		log_debug(&sa->ctx, "its children go on under another SA");
 	if (tell) {
@@ -68,16 +92,35 @@ static void time_is_over(struct timer *timer)
 	sa_end(CONTAINER(timer, struct ike_sa, expiry), "its lifetime is over", true);
 }
 
+/* Asked when it was taken over from, the peer did not answer: it may have lost the children as well, who live on under another SA. */
+static void renew_inherited(struct ike_sa *sa)
+{
+	struct ike_sa *kin[KIN_MAX];
+	size_t count = kin_of(sa, kin);
+
+	for (size_t i = 1; i < count; i++) {
+		LIST_EACH(it, &kin[i]->children) {
+			struct child *child = CONTAINER(it, struct child, in_sa);
+			if (child->installed_at <= sa->asked_at && child_renew(child))
+				log_info(&kin[i]->ctx, "child %s is renewed now, because the peer may have lost it", child->config->name);
+		}
+	}
+}
+
 static void surplus_over(struct timer *timer)
 {
 	struct ike_sa *sa = CONTAINER(timer, struct ike_sa, surplus);
 
-	if (!kin_has_other(sa))
-		set_timer(sa, &sa->renewal, loop_now(sa->shard->loop));       /* what took over is gone meanwhile */
-	else if (list_empty(&sa->exchanges))
+	if (!kin_has_other(sa)) {
+		/* What took over is gone meanwhile. */
+		set_timer(sa, &sa->renewal, loop_now(sa->shard->loop));
+	} else if (!list_empty(&sa->exchanges)) {
+		set_timer(sa, &sa->surplus, loop_now(sa->shard->loop) + KIN_SURPLUS_MS);
+	} else {
+		if (sa->dpd_probes)
+			renew_inherited(sa);
 		sa_end(sa, "another one with the same peer has taken over", true);
-	else
-		set_timer(sa, timer, loop_now(sa->shard->loop) + KIN_SURPLUS_MS);
+	}
 }
 
 void sa_set_surplus(struct ike_sa *sa)

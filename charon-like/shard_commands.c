@@ -66,14 +66,24 @@ static const struct exchange_mode *mode_by_word(const struct shard *shard, const
 	return NULL;
 }
 
+/* RFC 3947 4: a responder renews from NAT port to where the initiator is seen; a NAT in front of that lets nothing else in. */
+static void begin_on_nat_port(struct ike_sa *sa, const struct ike_sa *renewed)
+{
+	sa->is_float = true;
+	sa->local.port = renewed->local.port;
+	sa->remote.port = renewed->remote.port;
+}
+
 /* The children of the one that is to be replaced, when they cannot just be taken over. */
 static int want_anew(struct ike_sa *sa, struct ike_sa *renewed)
 {
 	struct ike_sa *kin[KIN_MAX];
 	size_t count = kin_of(renewed, kin);
 
-	if (address_same_host(&sa->remote, &renewed->remote) && address_same_host(&sa->local, &renewed->local))
+	/* A peer that does not answer may have lost what we have. */
+	if (address_same_host(&sa->remote, &renewed->remote) && address_same_host(&sa->local, &renewed->local) && !renewed->dpd_probes)
 		return 0;
+	sa->starts_anew = true;
 	for (size_t i = 0; i < count; i++) {
 		LIST_EACH(it, &kin[i]->children) {
 			const struct child *child = CONTAINER(it, const struct child, in_sa);
@@ -122,6 +132,8 @@ static int initiate(struct shard *shard, const struct connection_settings *c, co
 		return FAULT_SYSTEM;
 	}
 	sa->local.port = shard->engine->daemon.port;
+	if (renewed && renewed->role == RESPONDER && renewed->is_float && address_same_host(&renewed->remote, remote))
+		begin_on_nat_port(sa, renewed);
 	if ((fault = sa_set_connection(sa, c)) < 0 || (fault = renewed ? want_anew(sa, renewed) : want_children(sa, c, child)) < 0 ||
 	    (fault = exchange_start(sa, mode, NULL)) < 0)
 		sa_free(sa);

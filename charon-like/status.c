@@ -59,13 +59,9 @@ static json_t *seconds_left(const struct timer *timer, uint64_t now)
 
 static json_t *usage_json(const struct child *child, bool inbound, uint64_t now)
 {
-	const struct provider *provider = child->sa->shard->engine->kernel;
-	const struct kernel_ipsec *kernel = provider ? provider->ops : NULL;
-	struct ipsec_usage usage = { 0 };
-	bool installed = inbound ? child->has_inbound : child->has_outbound;
+	struct ipsec_usage usage;
 
-	if (!kernel || !kernel->sa_usage || !installed ||
-	    kernel->sa_usage(provider->state, inbound ? child->spi_in : child->spi_out, inbound, &child->remote, &usage) != 0)
+	if (!child_usage(child, inbound, &usage))
 		return json_null();
 	json_t *o = json_pack("{s:I, s:I, s:o}", "bytes", (json_int_t)usage.bytes, "packets", (json_int_t)usage.packets,
 			      "idle_seconds", usage.last_used ? json_integer(seconds_since(usage.last_used, now)) : json_null());
@@ -80,11 +76,14 @@ static json_t *usage_json(const struct child *child, bool inbound, uint64_t now)
 static json_t *child_json(const struct child *child, uint64_t now)
 {
 	char transform[PROPOSAL_TEXT_MAX], local[SELECTOR_TEXT_MAX], remote[SELECTOR_TEXT_MAX];
-	bool up = child->has_inbound && child->has_outbound;
+	static const char *const stages[] = {
+		[CHILD_NEW] = "installing", [CHILD_READY] = "ready", [CHILD_CURRENT] = "up", [CHILD_RETIRED] = "retired",
+		[CHILD_LINGERING] = "deleted",
+	};
 
-	return json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}",
 			 "name", child->config->name,
-			 "state", up ? "up" : "installing",
+			 "state", stages[child->stage],
 			 "mode", child->transport ? "transport" : "tunnel",
 			 "udp_encapsulation", child->udp_encap,
 			 "spi_in", spi_json(child->spi_in),
@@ -95,6 +94,7 @@ static json_t *child_json(const struct child *child, uint64_t now)
 			 "age_seconds", seconds_since(child->installed_at, now),
 			 "lifetime_seconds", (json_int_t)child->lifetime.seconds,
 			 "left_seconds", seconds_left(&child->expiry, now),
+			 "renewal_seconds", seconds_left(&child->renewal, now),
 			 "in", usage_json(child, true, now),
 			 "out", usage_json(child, false, now));
 }
@@ -128,7 +128,7 @@ static json_t *sa_json(const struct ike_sa *sa, uint64_t now)
 	};
 	bool established = sa->state == SA_ESTABLISHED;
 
-	return json_pack("{s:s*, s:I, s:i, s:s, s:s, s:{s:o, s:o}, s:o, s:o, s:b, s:o, s:s*, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:s*, s:I, s:i, s:s, s:s, s:{s:o, s:o}, s:o, s:o, s:b, s:o, s:s*, s:I, s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:o}",
 			 "connection", sa->connection ? sa->connection->name : NULL,
 			 "number", (json_int_t)sa->number,
 			 "shard", (int)sa->shard->index,
@@ -144,6 +144,8 @@ static json_t *sa_json(const struct ike_sa *sa, uint64_t now)
 			 "age_seconds", established ? seconds_since(sa->established_at, now) : 0,
 			 "lifetime_seconds", (json_int_t)sa->lifetime,
 			 "left_seconds", established ? seconds_left(&sa->expiry, now) : json_null(),
+			 "renewal_seconds", established ? seconds_left(&sa->renewal, now) : json_null(),
+			 "surplus", timer_is_set(&sa->surplus),
 			 "messages_in", (json_int_t)sa->packets_in,
 			 "messages_out", (json_int_t)sa->packets_out,
 			 "bytes_in", (json_int_t)sa->bytes_in,

@@ -89,12 +89,16 @@ static void print_ages(FILE *out, const json_t *object)
 	fprintf(out, "up for %s", duration_text(age, number_of(object, "age_seconds")));
 	if (has_number(object, "left_seconds"))
 		fprintf(out, ", %s left", duration_text(left, number_of(object, "left_seconds")));
+	if (has_number(object, "renewal_seconds"))
+		fprintf(out, ", renewed in %s", duration_text(left, number_of(object, "renewal_seconds")));
 }
 
 static void print_child(FILE *out, const json_t *child)
 {
-	fprintf(out, "    child %s: %s === %s\n      %s%s, %s, SPI in %s out %s, ", text_of(child, "name"), text_of(child, "local"),
-		text_of(child, "remote"), text_of(child, "mode"), flag_of(child, "udp_encapsulation") ? " in UDP" : "",
+	const char *state = text_of(child, "state");
+
+	fprintf(out, "    child %s%s%s: %s === %s\n      %s%s, %s, SPI in %s out %s, ", text_of(child, "name"),
+		strcmp(state, "up") == 0 ? "" : ", ", strcmp(state, "up") == 0 ? "" : state, text_of(child, "local"), text_of(child, "remote"), text_of(child, "mode"), flag_of(child, "udp_encapsulation") ? " in UDP" : "",
 		text_of(child, "proposal"), text_of(child, "spi_in"), text_of(child, "spi_out"));
 	print_ages(out, child);
 	fputc('\n', out);
@@ -121,6 +125,8 @@ static void print_sa(FILE *out, const json_t *sa)
 		fputs(", ", out);
 		print_ages(out, sa);
 	}
+	if (flag_of(sa, "surplus"))
+		fputs(", another has taken over", out);
 	fprintf(out, "\n    %s%s%s%scookies %s %s\n", proposal, proposal[0] ? ", " : "", auth, auth[0] ? ", " : "",
 		text_of(cookies, "initiator"), text_of(cookies, "responder"));
 	print_end(out, "local", json_object_get(sa, "local"));

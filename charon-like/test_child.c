@@ -109,7 +109,7 @@ static void installs(void)
 	CU_ASSERT(memcmp(told.keys[0], keymat, sizeof(keymat)) == 0);
 	CU_ASSERT(told.added[0].replay_window == 512 && told.added[0].mtu == 1300 && told.added[0].child == 77);
 	CU_ASSERT(address_same(&told.added[0].remote, &bench->sa->remote));
-	CU_ASSERT(told.policies == 1 && told.policy.child == 77 && !told.policy.want_acquire);
+	CU_ASSERT(told.policies == 2 && told.policy.child == 77 && !told.policy.want_acquire);
 	child_free(child, "the test is over");
 	CU_ASSERT(told.deletes == 2 && told.policy_deletes == 1);
 	/* Nothing can be sent any more before nothing can be received. */

@@ -2,6 +2,7 @@
 /* phase1_id.c - identities and the proof of them, messages 5 and 6 of Main Mode (RFC 2409 5), and the end of phase 1. */
 #include <stdio.h>
 
+#include "kin.h"
 #include "peers.h"
 #include "shard.h"
 #include "v1.h"
@@ -139,7 +140,8 @@ static void take_notice(struct exchange *ex, const struct v1_notice *notice)
 
 	if (notice->type == NOTIFY_INITIAL_CONTACT)
 		ph1->initial_contact = true;
-	else if (notice->type == NOTIFY_KEYFERRY_GENERATION && ex->role == RESPONDER && ph1->peer_is_keyferry && reader_done(&r) && generation)
+	else if (notice->type == NOTIFY_KEYFERRY_GENERATION && ex->role == RESPONDER && ph1->peer_is_keyferry && reader_done(&r) && generation &&
+		 generation <= KIN_GENERATION_MAX)
 		ph1->generation = generation;
 	else if (notice->type == NOTIFY_RESPONDER_LIFETIME && ex->role == INITIATOR && lifetime_read(&theirs, true, notice->data) == 0 &&
 		 theirs.seconds)

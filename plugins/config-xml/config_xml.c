@@ -390,8 +390,11 @@ static void document_parse(struct document *d)
 
 	*d->parser->sax = handler;
 	d->parser->_private = d;
-	/* Events only, so there is no document; what a parser of DTDs would have made is freed all the same. */
-	xmlFreeDoc(xmlCtxtReadMemory(d->parser, (const char *)d->content.at, (int)d->content.len, d->place->path, "UTF-8",
+	/*
+	 * Events only, so there is no document; what a parser of DTDs would have made is freed all the same. UTF-8 named as the encoding would
+	 * be converted to itself, and then xmlByteConsumed() is wrong for all but the last 32000 octets.
+	 */
+	xmlFreeDoc(xmlCtxtReadMemory(d->parser, (const char *)d->content.at, (int)d->content.len, d->place->path, NULL,
 				     XML_PARSE_NONET | XML_PARSE_IGNORE_ENC | XML_PARSE_BIG_LINES));
 	if (!d->parser->wellFormed && !d->is_given_up)
 		xml_complain(d->load, d->place->path, d->line, NULL, "not well-formed");

@@ -145,10 +145,30 @@ static void take_invalid_spi(struct exchange *ex, const struct v1_notice *notice
 	child_deleted(child);
 }
 
-static void take_notify(struct exchange *ex, const struct v1_notice *notice)
+/* Status that changes nothing here, and why; all other status types are unknown to RFC 2407 and 2408, and to us. */
+static const struct {
+	uint16_t type;
+	const char *why;
+} ignored[] = {
+	{ NOTIFY_CONNECTED, "we never set the commit bit that it answers (RFC 2408 3.1)" },
+	{ NOTIFY_RESPONDER_LIFETIME, "it counts in the exchange that it is about (RFC 2407 4.6.3.1)" },
+	{ NOTIFY_REPLAY_STATUS, "ours are always protected against replay (RFC 2407 4.6.3.2)" },
+	{ NOTIFY_KEYFERRY_GENERATION, "it counts in phase 1" },
+};
+
+static void ignore(struct exchange *ex, const struct v1_notice *notice)
 {
+	const char *why = "it is not known";
 	char name[NAME_TEXT_MAX];
 
+	for (size_t i = 0; i < COUNT(ignored); i++)
+		if (ignored[i].type == notice->type)
+			why = ignored[i].why;
+	log_debug(&ex->ctx, "the peer says %s, which is ignored: %s", notify_name(name, notice->type), why);
+}
+
+static void take_notify(struct exchange *ex, const struct v1_notice *notice)
+{
 	switch (notice->type) {
 	case NOTIFY_R_U_THERE:
 	case NOTIFY_R_U_THERE_ACK:
@@ -165,7 +185,7 @@ static void take_notify(struct exchange *ex, const struct v1_notice *notice)
 		if (notice->type < STATUS_FIRST)
 			take_refusal(ex, notice);
 		else
-			log_debug(&ex->ctx, "the peer says %s", notify_name(name, notice->type));
+			ignore(ex, notice);
 	}
 }
 
@@ -184,6 +204,8 @@ static void act(struct exchange *ex)
 			delete_sa(ex, notice);
 		else if (notice->protocol == PROTO_ESP)
 			delete_children(ex, notice);
+		else
+			log_debug(&ex->ctx, "the peer deletes SAs of protocol %u, of which there are none", notice->protocol);
 	}
 }
 

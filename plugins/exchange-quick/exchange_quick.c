@@ -298,6 +298,7 @@ static const struct exchange_mode quick_exchange = {
 	.done = quick_done,
 	.failed = quick_failed,
 	.child = quick_child,
+	.is_answered = quick_is_answered,
 	.concerns = quick_concerns,
 };
 

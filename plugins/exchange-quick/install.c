@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "events.h"
+#include "kin.h"
 #include "quick.h"
 #include "shard.h"
 
@@ -110,15 +111,25 @@ void quick_failed(struct exchange *ex)
 
 	if (!quick->child)
 		return;
-	/* The peer has message 2, and may have sent message 3 and rely on it. */
-	if (ex->sa->state == SA_ESTABLISHED)
-		v1_tell_child_deleted(quick->child);
+	/* The peer has message 2, and may have sent message 3 and rely on it; this ISAKMP SA it may have deleted. */
+	struct ike_sa *best = kin_best(ex->sa);
+	if (best)
+		v1_tell_spi_deleted(best, quick->child->spi_in);
 	child_free(quick->child, "Quick Mode failed");
 }
 
 const char *quick_child(const struct exchange *ex)
 {
 	return quick_of(ex)->config ? quick_of(ex)->config->name : NULL;
+}
+
+/* An ESP packet of the new SA: who made it has our nonce and the keys, which is all that message 3 shows (RFC 2409 5.5). */
+bool quick_is_answered(const struct exchange *ex)
+{
+	const struct quick *quick = quick_of(ex);
+	struct ipsec_usage usage;
+
+	return ex->role == RESPONDER && quick->child && child_usage(quick->child, true, &usage) && usage.packets > 0;
 }
 
 bool quick_concerns(const struct exchange *ex, struct bytes spi)

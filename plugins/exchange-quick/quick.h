@@ -46,6 +46,7 @@ void quick_row_done(struct exchange *ex, size_t row);
 void quick_done(struct exchange *ex);
 void quick_failed(struct exchange *ex);
 const char *quick_child(const struct exchange *ex);
+bool quick_is_answered(const struct exchange *ex);
 bool quick_concerns(const struct exchange *ex, struct bytes spi);
 
 #endif

@@ -226,7 +226,9 @@ static enum verdict check_crossing(struct exchange *ex)
 	if (!ex->sa->peer_is_keyferry ||
 	    ((!own || quick_of(own)->spi[INITIATOR] < theirs) && !child_has_just_won(ex->sa, quick->config->name, theirs)))
 		return STEP_OK;
-	return ex_drop(ex, "crossing", "both ends negotiate child %s at once, ours goes first", quick_of(ex)->config->name);
+	/* No failure of anybody's, so that nobody is told of one. */
+	log_debug(&ex->ctx, "both ends negotiate child %s at once, ours goes first", quick->config->name);
+	return STEP_DROP;
 }
 
 void quick_give_way(struct exchange *ex)

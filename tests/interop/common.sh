@@ -68,6 +68,7 @@ guard()
 			chain arrival {
 				type filter hook prerouting priority raw
 				iifname "wire" meta l4proto tcp counter drop
+				iifname "wire" udp dport 5000 counter drop
 				iifname "wire" icmp type { echo-request, echo-reply } counter drop
 				iifname "wire" icmpv6 type { echo-request, echo-reply } counter drop
 			}

@@ -70,3 +70,9 @@ keyferry_has() # HOST MEMBER VALUE COUNT
 {
 	[ "$(keyferry_counts "$1" "$2" "$3")" -eq "$4" ]
 }
+
+# How many pairs of IPsec SAs there are, those on their way out included.
+keyferry_pairs() # HOST
+{
+	keyferry "$1" --json status | grep -c '"spi_in"' || :
+}

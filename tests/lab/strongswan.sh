@@ -24,6 +24,7 @@ strongswan_configure() # HOST
 				cfg = 2
 				append = yes
 				time_format = %T
+				time_add_ms = yes
 				flush_line = yes
 			}
 		}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pair.c - see pair.h; the wire and the clock. Making the sides is pair_side.c. */
+#include "ask.h"
 #include "pair.h"
 
 static void wire_put(struct pair *pair, const struct wire_packet *packet)
@@ -142,13 +143,15 @@ void pair_run(struct pair *pair, uint64_t ms)
 		pair->now = next > pair->now ? next : pair->now;
 	}
 	pair->now = end;
+	/* The loops read the clock when they turn. */
+	pair_settle(pair);
 }
 
 size_t side_sas(const struct side *side)
 {
 	size_t count = 0;
 
-	LIST_EACH(it, &side->shards[0]->sas.all)
+	EACH_SA(it, side)
 		count += CONTAINER(it, struct ike_sa, in_shard)->state == SA_ESTABLISHED;
 	return count;
 }
@@ -157,7 +160,7 @@ size_t side_children(const struct side *side)
 {
 	size_t count = 0;
 
-	LIST_EACH(it, &side->shards[0]->sas.all) {
+	EACH_SA(it, side) {
 		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_shard);
 		LIST_EACH(jt, &sa->children) {
 			const struct child *child = CONTAINER(jt, struct child, in_sa);
@@ -167,13 +170,48 @@ size_t side_children(const struct side *side)
 	return count;
 }
 
+int side_up(struct side *side, const char *connection, const char *child)
+{
+	return shard_up(ask_shard_for(&side->engine, connection), connection, child);
+}
+
+size_t side_down(struct side *side, const char *connection, const char *child)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < side->engine.shard_count; i++)
+		count += shard_down(side->shards[i], connection, child);
+	return count;
+}
+
+struct ike_sa *side_find(const struct side *side, const char *connection)
+{
+	struct ike_sa *best = NULL;
+
+	for (unsigned i = 0; i < side->engine.shard_count; i++) {
+		struct ike_sa *sa = sa_find_connection(&side->shards[i]->sas, connection);
+		if (sa && (!best || (sa->state == SA_ESTABLISHED && best->state != SA_ESTABLISHED)))
+			best = sa;
+	}
+	return best;
+}
+
+size_t side_all(const struct side *side)
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; i < side->engine.shard_count; i++)
+		count += side->shards[i]->sas.count;
+	return count;
+}
+
 bool pair_up(struct pair *pair, uint64_t ms)
 {
 	const struct connection_settings *c = settings_connection(pair->side[LEFT].settings, "t");
 	uint64_t end = pair->now + ms;
 
 	pair->sent = 0;
-	if (shard_up(pair->side[LEFT].shards[0], "t", NULL) < 0)
+	if (side_up(&pair->side[LEFT], "t", NULL) < 0)
 		return false;
 	while (pair->now < end) {
 		pair_settle(pair);
@@ -191,7 +229,7 @@ void pair_reset(struct pair *pair)
 {
 	for (int i = 0; i < SIDES; i++) {
 		struct side *side = &pair->side[i];
-		LIST_EACH(it, &side->shards[0]->sas.all)
+		EACH_SA(it, side)
 			sa_free(CONTAINER(it, struct ike_sa, in_shard));
 		while (loop_turn(side->loop))
 			;

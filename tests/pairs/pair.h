@@ -13,7 +13,7 @@
 #include "unit.h"
 
 enum { LEFT, RIGHT, SIDES };
-enum { WIRE_MAX = 4096, FAKE_SAS_MAX = 2400, FAKE_POLICIES_MAX = 600, PROBES_MAX = 2048, LOG_KEPT = 400, PAIR_TEXT_MAX = 700 };
+enum { WIRE_MAX = 4096, FAKE_SAS_MAX = 2400, FAKE_POLICIES_MAX = 600, PROBES_MAX = 2048, SHARDS_OF_SIDE_MAX = 4, LOG_KEPT = 400, PAIR_TEXT_MAX = 700 };
 
 /* One datagram under way. */
 struct wire_packet {
@@ -67,7 +67,7 @@ struct side {
 	struct crypto *crypto;
 	struct settings *settings;
 	struct engine engine;
-	struct shard *shards[1];
+	struct shard *shards[SHARDS_OF_SIDE_MAX];  /* all on the one loop: what one posts to another comes in order */
 	struct fake_kernel kernel;
 	struct subscription *subscription;
 	struct intents *intents;     /* NULL before side_begin()                  */
@@ -110,6 +110,7 @@ struct pair_options {
 	const char *left_psk, *right_psk;    /* content of the file "psk" of each         */
 	const char *left_crypto, *right_crypto; /* backend; NULL: "openssl"               */
 	uint32_t kernel_features;
+	unsigned shards;                     /* of each side; 0: one                              */
 	const char *skip;                    /* a plugin that is not loaded on the right  */
 };
 
@@ -122,6 +123,17 @@ void pair_run(struct pair *pair, uint64_t ms);
 void pair_settle(struct pair *pair);
 /* Brings the connection "t" up from LEFT, waits at most `ms`; true when both ends have all children. */
 bool pair_up(struct pair *pair, uint64_t ms);
+/* `it` is a struct list in the table of each SA of the side. */
+#define EACH_SA(it, side)                                                                        \
+	for (unsigned it##_shard = 0; it##_shard < (side)->engine.shard_count; it##_shard++)     \
+		LIST_EACH(it, &(side)->shards[it##_shard]->sas.all)
+/* As people do it. */
+int side_up(struct side *side, const char *connection, const char *child) MUST_CHECK;
+size_t side_down(struct side *side, const char *connection, const char *child);
+/* An SA of the connection, established if there is such; NULL: none. */
+struct ike_sa *side_find(const struct side *side, const char *connection);
+/* All that there are, established or not. */
+size_t side_all(const struct side *side);
 /* From now on what `keep` means is heeded, as by the daemon. */
 void side_begin(struct side *side);
 /*

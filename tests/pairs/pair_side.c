@@ -285,20 +285,26 @@ static void take_settings(struct side *side, struct settings *settings)
 	side->settings = settings;
 }
 
+static void set_settings(struct side *side, struct settings *settings)
+{
+	for (unsigned i = 0; i < side->engine.shard_count; i++)
+		shard_set_settings(side->shards[i], settings);
+}
+
 void side_restart(struct side *side, struct settings *settings)
 {
 	bool has_intents = side->intents != NULL;
 
 	intents_free(side->intents);
 	side->intents = NULL;
-	LIST_EACH(it, &side->shards[0]->sas.all)
+	EACH_SA(it, side)
 		sa_free(CONTAINER(it, struct ike_sa, in_shard));
 	side->kernel.count = side->kernel.policies = 0;
 	while (loop_turn(side->loop))
 		;
 	if (settings)
 		take_settings(side, settings);
-	shard_set_settings(side->shards[0], side->settings);
+	set_settings(side, side->settings);
 	if (has_intents)
 		side_begin(side);
 }
@@ -306,7 +312,7 @@ void side_restart(struct side *side, struct settings *settings)
 void side_reload(struct side *side, struct settings *settings)
 {
 	take_settings(side, settings);
-	shard_set_settings(side->shards[0], settings);
+	set_settings(side, settings);
 	if (side->intents && intents_apply(side->intents, settings) < 0)
 		give_up(side, "no memory");
 }
@@ -335,11 +341,13 @@ static void side_init(struct pair *pair, unsigned which, const struct pair_optio
 	engine->resolve = fake_resolve;
 	engine->kernel = &side->kernel.provider;
 	engine->peers = peers_new();
-	engine->shard_count = 1;
+	engine->shard_count = options->shards ? options->shards : 1;
 	engine->shards = side->shards;
 	engine->cookie_key[0] = (uint8_t)(1 + which);
-	side->shards[0] = shard_new(engine, 0, side->loop, side->settings);
-	if (!side->shards[0] || !side->subscription)
+	for (unsigned i = 0; i < engine->shard_count; i++)
+		if (!(side->shards[i] = shard_new(engine, i, side->loop, side->settings)))
+			give_up(side, "no memory");
+	if (!side->subscription)
 		give_up(side, "no memory");
 }
 
@@ -359,7 +367,8 @@ struct pair *pair_new(const struct pair_options *options)
 static void side_free(struct side *side)
 {
 	intents_free(side->intents);
-	shard_free(side->shards[0]);
+	for (unsigned i = 0; i < side->engine.shard_count; i++)
+		shard_free(side->shards[i]);
 	while (loop_turn(side->loop))
 		;
 	bus_unsubscribe(side->bus, side->subscription);

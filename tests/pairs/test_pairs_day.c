@@ -81,7 +81,7 @@ static void day_begin(struct day *day)
 		draw_connection(day, i);
 	for (unsigned side = 0; side < SIDES; side++)
 		write_document(day, side, text[side]);
-	struct pair_options options = { .left = text[LEFT], .right = text[RIGHT], .left_psk = psk, .right_psk = psk };
+	struct pair_options options = { .left = text[LEFT], .right = text[RIGHT], .left_psk = psk, .right_psk = psk, .shards = 2 };
 	day->pair = pair_new(&options);
 	day->pair->filter = pass;
 	day->pair->filter_arg = day;
@@ -96,7 +96,7 @@ static void day_begin(struct day *day)
 
 static struct ike_sa *some_sa(struct day *day, struct side *side)
 {
-	struct ike_sa *sa = sa_find_connection(&side->shards[0]->sas, name_of(draw(day, CONNECTIONS)));
+	struct ike_sa *sa = side_find(side, name_of(draw(day, CONNECTIONS)));
 
 	return sa && sa->state == SA_ESTABLISHED ? sa : NULL;
 }
@@ -113,7 +113,7 @@ static void take_down(struct day *day, struct side *side)
 	unsigned i = draw(day, CONNECTIONS);
 
 	intents_set_wanted(side->intents, name_of(i), NULL, false);
-	(void)shard_down(side->shards[0], name_of(i), NULL);
+	(void)side_down(side, name_of(i), NULL);
 	day->is_unwanted[side->which][i] = true;
 	day->downs++;
 }
@@ -127,7 +127,7 @@ static void bring_up(struct day *day, struct side *side)
 	if (tries > CONNECTIONS)
 		return;
 	intents_set_wanted(side->intents, name_of(i), NULL, true);
-	(void)!shard_up(side->shards[0], name_of(i), NULL);
+	(void)!side_up(side, name_of(i), NULL);
 	day->is_unwanted[side->which][i] = false;
 	day->ups++;
 }
@@ -235,14 +235,15 @@ static bool is_wanted(const struct day *day, unsigned i)
 
 static size_t count_current(const struct side *side, unsigned i, struct child **out)
 {
-	struct sa_group *group = sa_find_group(&side->shards[0]->sas, name_of(i));
 	size_t count = 0;
 
-	for (struct list *it = group ? group->sas.next : NULL; it && it != &group->sas; it = it->next) {
-		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_group);
-		LIST_EACH(jt, &sa->children) {
-			*out = CONTAINER(jt, struct child, in_sa);
-			count++;
+	for (unsigned shard = 0; shard < side->engine.shard_count; shard++) {
+		struct sa_group *group = sa_find_group(&side->shards[shard]->sas, name_of(i));
+		for (struct list *it = group ? group->sas.next : NULL; it && it != &group->sas; it = it->next) {
+			LIST_EACH(jt, &CONTAINER(it, struct ike_sa, in_group)->children) {
+				*out = CONTAINER(jt, struct child, in_sa);
+				count++;
+			}
 		}
 	}
 	return count;

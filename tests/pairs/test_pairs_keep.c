@@ -3,6 +3,7 @@
  * test_pairs_keep.c - what keeps an SA or ends it: lifetimes that the ends see differently, limits of octets, silence, hints of strangers, and
  * the same peer coming from two places.
  */
+#include "kin.h"
 #include "liveness.h"
 #include "pair.h"
 #include "v1.h"
@@ -105,6 +106,7 @@ static void used_up(void)
 	CU_ASSERT(child_limits(child_of(&pair->side[LEFT])).soft_packets >= 800000);
 	CU_ASSERT_EQUAL(child_limits(child_of(&pair->side[RIGHT])).hard_packets, 0);
 	uint32_t spi = child_of(&pair->side[LEFT])->spi_in;
+	pair_run(pair, CHILD_REST_MS);
 	child_used_up(child_of(&pair->side[LEFT]), false);
 	run_with_traffic(pair, 30000, 10);
 	CU_ASSERT(child_of(&pair->side[LEFT])->spi_in != spi);
@@ -189,6 +191,7 @@ static void no_answer(void)
 		struct pair *pair = keep_new(&words);
 
 		CU_ASSERT_FATAL(pair_up(pair, 1000));
+		pair_run(pair, KIN_CROSSING_MS);
 		pair->filter = nothing_passes;
 		CU_ASSERT(child_renew(child_of(&pair->side[LEFT])));
 		if (traffic)

@@ -20,7 +20,7 @@ enum {
 static const char psk[] = "a pre-shared key of some length\n";
 
 /* `connection` and `child` are further attributes. */
-static struct pair *life_new(const char *phase1, const char *connection, const char *child)
+static struct pair *life_new(const char *phase1, const char *connection, const char *child, unsigned shards)
 {
 	static const char *const host[] = { "192.0.2.1", "192.0.2.2" };
 	char document[SIDES][2048];
@@ -32,7 +32,7 @@ static struct pair *life_new(const char *phase1, const char *connection, const c
 			 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\" %s/></connection>"
 			 "<psk ids=\"%s %s\" file=\"psk\"/></keyferry>",
 			 connection, host[i], host[!i], phase1, i + 1, !i + 1, child, host[0], host[1]);
-	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = psk, .right_psk = psk };
+	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = psk, .right_psk = psk, .shards = shards };
 	return pair_new(&options);
 }
 
@@ -48,7 +48,7 @@ static struct view look(const struct side *side)
 {
 	struct view view = { .current = 0 };
 
-	LIST_EACH(it, &side->shards[0]->sas.all) {
+	EACH_SA(it, side) {
 		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_shard);
 		LIST_EACH(jt, &sa->exchanges)
 			view.exchanges++;
@@ -138,10 +138,10 @@ static bool settle(struct pair *pair)
 	return false;
 }
 
-static void many(unsigned want_children, unsigned want_phases)
+static void many(unsigned want_children, unsigned want_phases, unsigned shards)
 {
 	struct weather weather = { .state = weather_seed(), .lose = 5, .delay = 5, .delay_ms = 30 };
-	struct pair *pair = life_new("lifetime=\"150s\"", "", "lifetime=\"30s\"");
+	struct pair *pair = life_new("lifetime=\"150s\"", "", "lifetime=\"30s\"", shards);
 	time_t end = time(NULL) + SECONDS_MAX;
 	size_t before = 0, sas = 0;
 	unsigned unsettled = 0, collisions = 0;
@@ -183,10 +183,58 @@ static void thousands(void)
 {
 	const char *children = getenv("LIFE_RENEWALS");
 
-	many(children ? (unsigned)atoi(children) : 10000, children ? (unsigned)atoi(children) / 5 : 2000);
+	many(children ? (unsigned)atoi(children) : 10000, children ? (unsigned)atoi(children) / 5 : 2000, 1);
+}
+
+/* An SA that takes over is as often on another shard as on the same one. */
+static void over_shards(void)
+{
+	many(2000, 400, 3);
+}
+
+/* ---- a responder renews towards a peer behind a NAT ---- */
+
+enum { NAT_SHIFT = 40000 };
+
+/* A NAT in front of LEFT, which keeps its address, and lets in only what is sent to where LEFT's own packets come from. */
+static unsigned nat_pass(struct pair *pair, struct wire_packet *packet, void *arg)
+{
+	(void)pair;
+	(void)arg;
+	if (packet->to == RIGHT) {
+		packet->from.port += NAT_SHIFT;
+		return 1;
+	}
+	if (packet->dest.port < NAT_SHIFT)
+		return 0;
+	packet->dest.port -= NAT_SHIFT;
+	return 1;
+}
+
+static void responder_and_nat(void)
+{
+	struct pair *pair = life_new("", "", "lifetime=\"30s\"", 1);
+	const struct side *right = &pair->side[RIGHT];
+
+	pair->filter = nat_pass;
+	CU_ASSERT_FATAL(pair_up(pair, 60000));
+	struct ike_sa *sa = look(right).sa;
+	CU_ASSERT_FATAL(sa != NULL);
+	CU_ASSERT(sa->role == RESPONDER && sa->remote_nat && sa->remote.port > NAT_SHIFT);
+	CU_ASSERT_EQUAL(timer_set(loop_timers(right->loop), &sa->renewal, pair->now + 1000), 0);
+	run_with_traffic(pair, 60000);
+	sa = look(right).sa;
+	CU_ASSERT_FATAL(sa != NULL);
+	CU_ASSERT(sa->role == INITIATOR && sa->remote.port > NAT_SHIFT);
+	CU_ASSERT_EQUAL(side_sas(right), 1);
+	CU_ASSERT_EQUAL(pair->probes_held + pair->probes_lost, 0);
+	CU_ASSERT_EQUAL(pair->side[LEFT].events[EVENT_CHILD_DOWN] + right->events[EVENT_CHILD_DOWN], 0);
+	pair_free(pair);
 }
 
 static const struct unit_case cases[] = {
+	{ "a responder renews phase 1 through a NAT in front of the initiator", responder_and_nat },
+	{ "SAs and their children pass from shard to shard without a packet lost", over_shards },
 	{ "10,000 renewals of phase 2 and 2,000 of phase 1 lose no packet and leave one pair each time", thousands },
 };
 

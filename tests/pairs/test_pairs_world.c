@@ -152,7 +152,7 @@ static void is_tidy(struct pair *pair)
 		CU_ASSERT_EQUAL(side_sas(&pair->side[i]), 1);
 		CU_ASSERT_EQUAL(side_children(&pair->side[i]), 1);
 		CU_ASSERT_EQUAL(pair->side[i].kernel.count, 2);
-		CU_ASSERT_EQUAL(pair->side[i].shards[0]->sas.count, 1);
+		CU_ASSERT_EQUAL(side_all(&pair->side[i]), 1);
 	}
 	CU_ASSERT(pair_keys_agree(pair));
 }
@@ -339,7 +339,7 @@ static void on_demand_comes_back(void)
 	for (int i = 0; i < 3; i++) {
 		switch (i) {
 		case 0:
-			shard_down(pair->side[RIGHT].shards[0], "t", NULL);
+			side_down(&pair->side[RIGHT], "t", NULL);
 			break;
 		case 1:
 			side_restart(&pair->side[RIGHT], NULL);
@@ -362,11 +362,11 @@ static void unwanted_stays_down(void)
 
 	recovers(pair, &place, "first time");
 	intents_set_wanted(pair->side[LEFT].intents, "t", NULL, false);
-	shard_down(pair->side[LEFT].shards[0], "t", NULL);
+	side_down(&pair->side[LEFT], "t", NULL);
 	pair_run(pair, 3600000);
 	CU_ASSERT_EQUAL(side_sas(&pair->side[LEFT]) + side_sas(&pair->side[RIGHT]), 0);
 	intents_set_wanted(pair->side[LEFT].intents, "t", NULL, true);
-	CU_ASSERT_EQUAL(shard_up(pair->side[LEFT].shards[0], "t", NULL), 0);
+	CU_ASSERT_EQUAL(side_up(&pair->side[LEFT], "t", NULL), 0);
 	recovers(pair, &place, "it was wanted again");
 	finish(pair);
 }
