@@ -156,6 +156,16 @@ static bool attach_one(struct daemon *d, const char *wanted, bool userspace, boo
 	return false;
 }
 
+static bool has_userspace(const struct daemon *d)
+{
+	const struct provider *provider;
+
+	for (size_t i = 0; (provider = services_at(d->load.core.services, SERVICE_KERNEL_IPSEC, i)); i++)
+		if (((const struct kernel_ipsec *)provider->ops)->features & KERNEL_USERSPACE)
+			return true;
+	return false;
+}
+
 void engine_attach_kernel(struct daemon *d)
 {
 	const char *wanted = strcmp(d->engine.daemon.kernel, "auto") == 0 ? NULL : d->engine.daemon.kernel;
@@ -170,7 +180,8 @@ void engine_attach_kernel(struct daemon *d)
 	if (attach_one(d, wanted, false, &is_there) || attach_one(d, wanted, true, &is_there))
 		return;
 	if (is_there)
-		log_line(log, LEVEL_ERROR, "no-kernel", "no kernel service could be started, see above: IPsec SAs cannot be installed; phase 1 only");
+		log_line(log, LEVEL_ERROR, "no-kernel", "no kernel service could be started, see above%s: IPsec SAs cannot be installed; phase 1 only",
+			 wanted || has_userspace(d) ? "" : ", and kernel-tun.so, which needs no ESP of the kernel, is not installed");
 	else
 		log_line(log, LEVEL_ERROR, "no-kernel",
 			 "there is no kernel service%s%s: install kernel-xfrm.so or kernel-tun.so; phase 1 only", wanted ? " " : "",
