@@ -283,6 +283,7 @@ int engine_open(struct daemon *d)
 	e->crypto = d->load.crypto;
 	e->daemon = d->load.daemon;
 	atomic_init(&e->half_open, 0);
+	atomic_init(&e->established, 0);
 	e->peers = peers_new();
 	e->shards = calloc(count, sizeof(struct shard *));
 	d->workers = calloc(count, sizeof(*d->workers));

@@ -63,7 +63,7 @@ static void tell_what_waits(const struct daemon *d, const struct daemon_settings
 
 	if (old->shards != new->shards || old->port != new->port || old->nat_port != new->nat_port || old->log_json != new->log_json ||
 	    strcmp(old->kernel, new->kernel) != 0 || !same_words(old->crypto, new->crypto) ||
-	    !same_words(old->plugins_skip, new->plugins_skip) || old->half_open_max != new->half_open_max ||
+	    !same_words(old->plugins_skip, new->plugins_skip) || old->half_open_max != new->half_open_max || old->sas_max != new->sas_max ||
 	    old->half_open_seconds != new->half_open_seconds || old->retransmit_tries != new->retransmit_tries ||
 	    old->retransmit_first_ms != new->retransmit_first_ms)
 		log_at(log, LEVEL_WARN, "needs-restart", "<daemon> has changed: but for log-level and watch, that is heeded at the next start of keyferryd");

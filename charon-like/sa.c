@@ -136,6 +136,7 @@ void sa_free(struct ike_sa *sa)
 		sa->state = SA_GONE;
 		leave_half_open(sa);
 		if (was_up) {
+			atomic_fetch_sub_explicit(&sa->shard->engine->established, 1, memory_order_relaxed);
 			peers_remove(sa->shard->engine->peers, sa);
 			sa_publish(sa, EVENT_IKE_DOWN, NULL, "");
 		}
@@ -173,6 +174,7 @@ void sa_established(struct ike_sa *sa)
 	char chosen[PROPOSAL_TEXT_MAX], id[IDENTITY_TEXT_MAX];
 
 	sa->state = SA_ESTABLISHED;
+	atomic_fetch_add_explicit(&sa->shard->engine->established, 1, memory_order_relaxed);
 	list_remove(&sa->in_connecting);
 	sa->hint[0] = '\0';
 	leave_half_open(sa);

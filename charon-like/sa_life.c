@@ -52,7 +52,8 @@ static void time_to_renew(struct timer *timer)
 	struct ike_sa *sa = CONTAINER(timer, struct ike_sa, renewal);
 	uint64_t now = loop_now(sa->shard->loop), left = sa->expiry.when > now ? sa->expiry.when - now : 0;
 
-	if (!sa_may_renew(sa))
+	/* Without children it is of use to nobody until something asks for one. */
+	if (!sa_may_renew(sa) || (sa->connection->keep != KEEP_UP && list_empty(&sa->children)))
 		return;
 	set_timer(sa, timer, now + (left / 4 > SA_RENEW_AGAIN_MS ? left / 4 : SA_RENEW_AGAIN_MS));
 	/* What went wrong was said where it was found. */

@@ -44,6 +44,8 @@ enum {
 	SHARDS_AUTO_MAX = 4,                 /* thousands of handshakes a second; more threads are the admin's choice */
 	/* About 16 KiB each: 16 MiB that senders of forged first messages can make us hold. */
 	HALF_OPEN_DEFAULT = 1000, HALF_OPEN_LIMIT = 1000000,
+	/* About 7 KiB each: 700 MiB that people with one key in common, and as many names as they like, can make us hold. */
+	SAS_DEFAULT = 100000, SAS_LIMIT = 10000000,
 	HALF_OPEN_SECONDS = 30, HALF_OPEN_SECONDS_MAX = 600,
 	/*
 	 * Half as much again each time, ten sendings after the first take 85 s. Where a fifth of the packets is lost in both directions
@@ -121,6 +123,7 @@ struct daemon_settings {
 	const char *const *plugins_skip;     /* names, NULL-terminated; NULL: none                                   */
 	unsigned half_open_max;              /* responder exchanges that have not authenticated, all shards          */
 	unsigned half_open_seconds;
+	unsigned sas_max;                    /* established ISAKMP SAs beyond which nobody new is taken, all shards   */
 	unsigned retransmit_tries;           /* sendings after the first                                             */
 	unsigned retransmit_first_ms;
 	bool watch;                          /* files are read again when they change                                */

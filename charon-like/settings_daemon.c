@@ -24,6 +24,7 @@ static void defaults(struct daemon_settings *d)
 		.kernel = "auto",
 		.half_open_max = HALF_OPEN_DEFAULT,
 		.half_open_seconds = HALF_OPEN_SECONDS,
+		.sas_max = SAS_DEFAULT,
 		.retransmit_tries = RETRANSMIT_TRIES,
 		.retransmit_first_ms = RETRANSMIT_FIRST_MS,
 	};
@@ -70,6 +71,7 @@ static void numbers_read(struct check *check, const struct config_node *node, st
 	static const struct number_rule port = { "port", IKE_PORT, 1, UINT16_MAX };
 	static const struct number_rule nat_port = { "nat-port", IKE_NAT_PORT, 1, UINT16_MAX };
 	static const struct number_rule half_open = { "half-open-max", HALF_OPEN_DEFAULT, 1, HALF_OPEN_LIMIT };
+	static const struct number_rule sas = { "sas-max", SAS_DEFAULT, 1, SAS_LIMIT };
 	static const struct number_rule seconds = { "half-open-seconds", HALF_OPEN_SECONDS, 1, HALF_OPEN_SECONDS_MAX };
 	static const struct number_rule tries = { "retransmit-tries", RETRANSMIT_TRIES, 0, RETRANSMIT_TRIES_MAX };
 	static const struct number_rule first = { "retransmit-first-ms", RETRANSMIT_FIRST_MS, RETRANSMIT_FIRST_MS_MIN,
@@ -81,6 +83,7 @@ static void numbers_read(struct check *check, const struct config_node *node, st
 	d->port = (uint16_t)word_number(check, node, &port);
 	d->nat_port = (uint16_t)word_number(check, node, &nat_port);
 	d->half_open_max = word_number(check, node, &half_open);
+	d->sas_max = word_number(check, node, &sas);
 	d->half_open_seconds = word_seconds(check, node, &seconds);
 	d->retransmit_tries = word_number(check, node, &tries);
 	d->retransmit_first_ms = word_number(check, node, &first);

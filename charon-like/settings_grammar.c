@@ -52,7 +52,7 @@ static const struct element_rule rules[] = {
 	}, {
 		.name = "daemon",
 		.attributes = WORDS("crypto", "shards", "kernel", "port", "nat-port", "log-level", "log-format",
-				    "half-open-max", "half-open-seconds", "retransmit-tries", "retransmit-first-ms",
+				    "half-open-max", "half-open-seconds", "sas-max", "retransmit-tries", "retransmit-first-ms",
 				    "skip-plugins", "watch"),
 		.required = nothing,
 		.children = nothing,

@@ -60,6 +60,7 @@ struct engine {
 	struct daemon_settings daemon;
 	uint8_t cookie_key[16];              /* shard_of(), our responder cookies, numbers of children */
 	atomic_uint half_open;
+	atomic_uint established;
 	atomic_uint hints;                   /* engine_hint(): under way                           */
 	unsigned shard_count;
 	struct shard **shards;

@@ -59,22 +59,25 @@ enum verdict v1_keep_id(struct exchange *ex, const struct message *in)
 	return STEP_OK;
 }
 
-/* With unique="keep" who is connected stays so; one that is dead is found out by dead peer detection. */
-static enum verdict check_unique(struct exchange *ex)
+/* Is there room, and may the peer come from here? With unique="keep" who is connected stays so, until dead peer detection ends that. */
+static enum verdict check_place(struct exchange *ex)
 {
 	const struct phase1 *ph1 = v1_phase1(ex);
 	const struct ike_sa *sa = ex->sa;
+	struct engine *engine = sa->shard->engine;
 	struct identity own, address = { sa->local.family == AF_INET ? ID_IPV4_ADDR : ID_IPV6_ADDR, address_bytes(&sa->local) };
 	char theirs[IDENTITY_TEXT_MAX];
 
-	if (ph1->connection->unique != UNIQUE_KEEP)
-		return STEP_OK;
 	own = ph1->connection->local_id.type ? ph1->connection->local_id : address;
-	if (!peers_elsewhere(sa->shard->engine->peers, &own, &ph1->peer_id, &sa->remote))
+	if (ph1->connection->unique == UNIQUE_KEEP && peers_elsewhere(engine->peers, &own, &ph1->peer_id, &sa->remote))
+		return ex_abort(ex, NOTIFY_AUTHENTICATION_FAILED, "already-connected",
+				"%s is connected already, from another address, and connection %s has unique=\"keep\"",
+				identity_text(theirs, &ph1->peer_id), ph1->connection->name);
+	if (atomic_load_explicit(&engine->established, memory_order_relaxed) < engine->daemon.sas_max ||
+	    peers_knows(engine->peers, &own, &ph1->peer_id))
 		return STEP_OK;
-	return ex_abort(ex, NOTIFY_AUTHENTICATION_FAILED, "already-connected",
-			"%s is connected already, from another address, and connection %s has unique=\"keep\"",
-			identity_text(theirs, &ph1->peer_id), ph1->connection->name);
+	return ex_abort(ex, NOTIFY_AUTHENTICATION_FAILED, "too-many-sas", "%s is refused: there are %u ISAKMP SAs already (sas-max)",
+			identity_text(theirs, &ph1->peer_id), engine->daemon.sas_max);
 }
 
 /* Only once HASH or SIG was right does it matter whom the ID names. */
@@ -89,7 +92,7 @@ static enum verdict find_connection(struct exchange *ex)
 			settings_match(ex->sa->settings, &ex->sa->local, &ex->sa->remote, is_meant, &meant);
 		if (c) {
 			ph1->connection = c;
-			return check_unique(ex);
+			return check_place(ex);
 		}
 	} else if (identity_matches(&ph1->connection->remote_id, &ph1->peer_id)) {
 		return STEP_OK;

@@ -54,6 +54,20 @@ static void many_sas(void)
 	pair_free(pair);
 }
 
+/* There is "s" already, and room for no other; who is there may come again. */
+static void no_room(void)
+{
+	struct pair *pair = tamper_new_with("aes128-sha256-curve25519", "sas-max=\"1\"");
+
+	CU_ASSERT(!tamper_up_within(pair, 10000));
+	CU_ASSERT(side_said(&pair->side[RIGHT], "too-many-sas: 192.0.2.1 (IPv4) is refused: there are 1 ISAKMP SAs already (sas-max)"));
+	CU_ASSERT_EQUAL(shard_renew(tamper_sa(&pair->side[LEFT], "s"), NULL), 0);
+	pair_run(pair, 60000);
+	CU_ASSERT(tamper_is_up(pair, "s"));
+	CU_ASSERT_EQUAL(pair->side[RIGHT].engine.established, 1);
+	pair_free(pair);
+}
+
 /* Forged first messages from everywhere; the one of the peer comes up all the same. */
 static void flood(void)
 {
@@ -121,6 +135,7 @@ static void reload(void)
 static const struct unit_case cases[] = {
 	{ "a peer cannot have more than CHILDREN_PER_SA_MAX children on one SA", many_children },
 	{ "a peer cannot have more than SAS_PER_PEER_MAX SAs, the oldest goes", many_sas },
+	{ "nobody new is taken beyond sas-max, but who is there renews", no_room },
 	{ "a flood of forged first messages does not keep a peer out", flood },
 	{ "a phase 1 that is under way when its connection is changed does not come up", reload },
 };
