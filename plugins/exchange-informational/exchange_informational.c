@@ -102,6 +102,24 @@ static void delete_sa(struct exchange *ex, const struct v1_notice *notice)
 	}
 }
 
+/*
+ * What a peer says who understood a proposal and does not want it. The other errors are about a message that came damaged, too early or too
+ * late, of whichever exchange: it is sent again, and taken then.
+ */
+static bool is_decision(uint16_t type)
+{
+	static const uint16_t decisions[] = {
+		NOTIFY_DOI_NOT_SUPPORTED, NOTIFY_SITUATION_NOT_SUPPORTED, NOTIFY_INVALID_EXCHANGE_TYPE, NOTIFY_INVALID_PROTOCOL_ID,
+		NOTIFY_INVALID_TRANSFORM_ID, NOTIFY_ATTRIBUTES_NOT_SUPPORTED, NOTIFY_NO_PROPOSAL_CHOSEN, NOTIFY_BAD_PROPOSAL_SYNTAX,
+		NOTIFY_INVALID_KEY_INFORMATION, NOTIFY_INVALID_ID_INFORMATION, NOTIFY_AUTHENTICATION_FAILED, NOTIFY_UNSUPPORTED_EXCHANGE_TYPE,
+	};
+
+	for (size_t i = 0; i < COUNT(decisions); i++)
+		if (decisions[i] == type)
+			return true;
+	return false;
+}
+
 /* An error about what one of our running exchanges proposed ends that one. */
 static void take_refusal(struct exchange *ex, const struct v1_notice *notice)
 {
@@ -121,7 +139,7 @@ static void take_refusal(struct exchange *ex, const struct v1_notice *notice)
 		candidates++;
 	}
 	/* Many peers name no SPI, or their own; when one exchange runs it is that one. */
-	if (candidates == 1)
+	if (candidates == 1 && is_decision(notice->type))
 		exchange_refused(only, notice->type);
 	else
 		log_info(&ex->ctx, "the peer says %s", notify_name(name, notice->type));
