@@ -174,7 +174,7 @@ void engine_attach_kernel(struct daemon *d)
 
 	d->kernel_host = (struct kernel_host){
 		.log = log, .crypto = d->engine.crypto, .encap_socket = host_encap_socket, .acquire = host_acquire,
-		.expire = host_expire, .moved = host_moved, .arg = d,
+		.expire = host_expire, .moved = host_moved, .arg = d, .is_named = wanted != NULL,
 	};
 	/* Where the kernel has ESP it is the faster one. */
 	if (attach_one(d, wanted, false, &is_there) || attach_one(d, wanted, true, &is_there))

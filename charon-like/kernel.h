@@ -87,6 +87,8 @@ struct kernel_host {
 	 */
 	void (*moved)(void *arg, uint32_t spi, const struct address *local, const struct address *remote);
 	void *arg;
+	/* The configuration asks for this service by name; else another may serve as well, and a kernel that cannot is no fault. */
+	bool is_named;
 };
 
 /* SERVICE_KERNEL_IPSEC. All ops may be called from any thread; they return 0 or a fault, which they have logged. */

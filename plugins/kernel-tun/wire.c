@@ -236,7 +236,8 @@ static void send_groups(struct wire *w, const struct out_batch *b, int fd, size_
 	bool waited = false;
 
 	if (fd < 0) {
-		counter_add(&w->failed, 1);
+		for (; from < to; from++)
+			counter_add(&w->failed, w->groups[from].count);
 		return;
 	}
 	while (from < to) {

@@ -67,6 +67,16 @@ int xfrm_complain(struct xfrm *x, const char *code, const char *what, int error)
 	return xfrm_fault(error);
 }
 
+int xfrm_decline(struct xfrm *x, const char *lack, int error, const char *advice)
+{
+	const char *why = x->netlink.why[0] ? x->netlink.why : strerror(error);
+	bool is_fault = x->host.is_named;
+
+	log_at(x->host.log, is_fault ? LEVEL_WARN : LEVEL_INFO, is_fault ? "no-kernel-esp" : NULL, "kernel-xfrm cannot serve: %s (%s): %s",
+	       lack, why, advice);
+	return FAULT_UNSUPPORTED;
+}
+
 /* ---- begin and end ---- */
 
 /* From then on the kernel takes ESP off the socket of the NAT port, and leaves us IKE. */
@@ -110,12 +120,8 @@ static int open_kernel(struct xfrm *x)
 {
 	int error = netlink_open(&x->netlink, 0);
 
-	if (error == EPROTONOSUPPORT) {
-		log_at(x->host.log, LEVEL_WARN, "no-kernel-esp",
-		       "kernel-xfrm cannot serve: the kernel has no XFRM (%s): load module xfrm_user, or use a kernel with CONFIG_XFRM_USER",
-		       strerror(error));
-		return FAULT_UNSUPPORTED;
-	}
+	if (error == EPROTONOSUPPORT)
+		return xfrm_decline(x, "the kernel has no XFRM", error, "load module xfrm_user, or use a kernel with CONFIG_XFRM_USER");
 	if (error)
 		return xfrm_complain(x, "no-kernel-esp", "kernel-xfrm cannot talk to the kernel", error);
 	return probe_kernel(x);

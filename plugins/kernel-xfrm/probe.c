@@ -61,12 +61,8 @@ int probe_kernel(struct xfrm *x)
 {
 	int error = find_any(x);
 
-	if (error == EPROTONOSUPPORT) {
-		log_at(x->host.log, LEVEL_WARN, "no-kernel-esp",
-		       "kernel-xfrm cannot serve: the kernel has no ESP (%s): load module esp4, or use a kernel with CONFIG_INET_ESP",
-		       x->netlink.why[0] ? x->netlink.why : strerror(error));
-		return FAULT_UNSUPPORTED;
-	}
+	if (error == EPROTONOSUPPORT)
+		return xfrm_decline(x, "the kernel has no ESP", error, "load module esp4, or use a kernel with CONFIG_INET_ESP");
 	if (error)
 		return xfrm_complain(x, "no-kernel-esp", "kernel-xfrm cannot serve: the kernel refuses to add an SA", error);
 	x->has_esp[0] = true;

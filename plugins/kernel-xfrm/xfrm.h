@@ -83,6 +83,8 @@ void xfrm_free(struct xfrm *x);
 int xfrm_fault(int error);
 /* Says what failed, why in the kernel's words, and what to do about it. Returns the fault. Under the lock. */
 int xfrm_complain(struct xfrm *x, const char *code, const char *what, int error);
+/* Says that this kernel cannot do what the service needs: a fault only where the service is asked for by name. */
+int xfrm_decline(struct xfrm *x, const char *lack, int error, const char *advice);
 static inline int family_index(uint8_t family)
 {
 	return family == AF_INET6;
