@@ -324,9 +324,9 @@ static void time_to_renew(struct timer *timer)
 
 /*
  * It is over, deleted or expired, but the peer has its successor already, and only message 3 of that is lost and asked for again. Meanwhile
- * what is sent with the old one still arrives at a peer that lets it linger. Once.
+ * what is sent with the old one still arrives at a peer that lets it linger. Its end is put off once: the timer, not the peer's Delete, is the last word.
  */
-static bool waits_for_successor(struct child *child)
+static bool waits_for_successor(struct child *child, bool is_deleted)
 {
 	uint64_t until = loop_now(loop_of(child)) + CHILD_LINGER_MS - CHILD_AGAIN_MS;
 	struct exchange *theirs = child->stage == CHILD_CURRENT ? sa_find_negotiation(child->sa, child->config->name, RESPONDER) : NULL;
@@ -337,7 +337,7 @@ static bool waits_for_successor(struct child *child)
 	if (exchange_look(theirs))
 		return false;
 	if (child->is_overdue)
-		return false;
+		return is_deleted;
 	child->is_overdue = true;
 	set_timer(child, &child->expiry, until);
 	return true;
@@ -347,7 +347,7 @@ static void expire(struct child *child, const char *reason)
 {
 	struct child *next = find_ready(child);
 
-	if (!next && waits_for_successor(child))
+	if (!next && waits_for_successor(child, false))
 		return;
 	v1_tell_child_deleted(child);
 	/* Then this one has retired. */
@@ -368,7 +368,7 @@ void child_deleted(struct child *child)
 {
 	struct child *next = find_ready(child);
 
-	if (!next && waits_for_successor(child))
+	if (!next && waits_for_successor(child, true))
 		return;
 	if (child->stage == CHILD_READY) {
 		child_free(child, "the peer deleted it");

@@ -104,6 +104,34 @@ static void late_message3(void)
 	pair_free(pair);
 }
 
+/* The pair is over at our end first, which waits for message 3 of the successor; then the peer's Delete comes as well. */
+static void both_over_before_message3(void)
+{
+	struct pair *pair = plain_new(1);
+
+	CU_ASSERT_FATAL(pair_up(pair, 1000));
+	pair_run(pair, 6000);
+	uint64_t until = pair->now + 6000;
+	pair->filter = no_message3;
+	pair->filter_arg = &until;
+	CU_ASSERT(child_renew(current_of(&pair->side[LEFT])));
+	pair_run(pair, 100);
+	child_used_up(current_of(&pair->side[RIGHT]), true);
+	pair_run(pair, 100);
+	child_used_up(current_of(&pair->side[LEFT]), true);
+	/* Its Delete arrives before the first packet on the successor does. */
+	pair_run(pair, 50);
+	for (unsigned i = 0; i < 200; i++) {
+		pair_probe(pair, LEFT);
+		pair_probe(pair, RIGHT);
+		pair_run(pair, 100);
+	}
+	CU_ASSERT_EQUAL(pair->side[RIGHT].events[EVENT_CHILD_DOWN], 0);
+	CU_ASSERT_EQUAL(pair->probes_held + pair->probes_lost, 0);
+	CU_ASSERT_EQUAL(side_children(&pair->side[RIGHT]), 1);
+	pair_free(pair);
+}
+
 /* A child is taken down while it is being renewed. */
 static void down_while_renewed(void)
 {
@@ -462,6 +490,7 @@ static const struct unit_case cases[] = {
 	{ "message 2 that comes again for ever does not keep us on an old pair", message2_again },
 	{ "a Quick Mode begun anew leaves a policy", begun_anew },
 	{ "a pair whose message 3 was late has a policy", late_message3 },
+	{ "a pair that is over at both ends before message 3 of its successor goes on meanwhile", both_over_before_message3 },
 	{ "what is taken down while it is renewed stays down", down_while_renewed },
 	{ "the last generation does not end renewals", last_generation },
 	{ "hosts with one identity keep their children where unique is never", never_is_never },

@@ -39,7 +39,7 @@ static struct pair *life_new(const char *phase1, const char *connection, const c
 /* ---- what is there ---- */
 
 struct view {
-	size_t current, others, exchanges;
+	size_t current, others, exchanges, established;
 	struct child *child;
 	struct ike_sa *sa;
 };
@@ -54,6 +54,7 @@ static struct view look(const struct side *side)
 			view.exchanges++;
 		if (sa->state != SA_ESTABLISHED)
 			continue;
+		view.established++;
 		view.sa = kin_best(sa);
 		LIST_EACH(kt, &sa->children) {
 			struct child *child = CONTAINER(kt, struct child, in_sa);
@@ -162,8 +163,11 @@ static void many(unsigned want_children, unsigned want_phases, unsigned shards)
 		}
 		if (renewals(pair) < want_children / 10)
 			before = in_use();
-		for (int i = 0; i < SIDES; i++)
-			sas = side_sas(&pair->side[i]) > sas ? side_sas(&pair->side[i]) : sas;
+		/* Beyond SAS_PER_PEER_MAX the oldest established one would be freed. */
+		for (int i = 0; i < SIDES; i++) {
+			size_t established = look(&pair->side[i]).established;
+			sas = established > sas ? established : sas;
+		}
 	}
 	printf("%u renewals of phase 2 and %u of phase 1 in %llu simulated s, %u times by both ends at once; %u packets lost, %u late\n",
 	       renewals(pair), phases(pair), (unsigned long long)pair->now / 1000, collisions, weather.lost, weather.late);
