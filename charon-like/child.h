@@ -148,5 +148,7 @@ size_t child_take_down(struct ike_sa *sa, const char *name, const char *reason);
 size_t child_take_down_here(struct ike_sa *sa, const char *name, const char *reason);
 /* Renews it now; false: there is nothing to renew, or it is under way. */
 bool child_renew(struct child *child);
+/* Milliseconds until the current pair of this child is over; UINT64_MAX: there is none, or it has no lifetime in seconds. */
+uint64_t child_time_left(struct ike_sa *sa, const char *name);
 
 #endif

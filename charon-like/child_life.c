@@ -107,6 +107,16 @@ bool child_has_just_won(struct ike_sa *sa, const char *name, uint32_t spi)
 	return false;
 }
 
+uint64_t child_time_left(struct ike_sa *sa, const char *name)
+{
+	struct others others = others_of(sa, name, NULL);
+
+	for (size_t i = 0; i < others.count; i++)
+		if (others.at[i]->stage == CHILD_CURRENT)
+			return time_left(others.at[i]);
+	return UINT64_MAX;
+}
+
 static struct child *find_ready(const struct child *child)
 {
 	struct others others = others_of(child->sa, child->config->name, child);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "child.h"
 #include "events.h"
 #include "exchange_points.h"
 #include "liveness.h"
@@ -125,10 +126,22 @@ static void send_from(struct exchange *ex, size_t i)
 	ex->points[i]->is_left = is_left;
 }
 
+/* What takes the place of a pair of SAs has to be there before that is over: the pauses grow only as far as time is left. */
+static uint64_t pause_of(const struct exchange *ex)
+{
+	const char *child = exchange_child(ex);
+	uint64_t pause = child ? child_time_left(ex->sa, child) / RETRANSMIT_IN_TIME : UINT64_MAX;
+	uint64_t first = ex->sa->shard->engine->daemon.retransmit_first_ms;
+
+	if (pause < first)
+		pause = first;
+	return pause < ex->interval ? pause : ex->interval;
+}
+
 static void set_timer(struct exchange *ex)
 {
 	const struct daemon_settings *daemon = &ex->sa->shard->engine->daemon;
-	uint64_t delay = may_retransmit(ex) ? ex->interval : (uint64_t)daemon->half_open_seconds * 1000;
+	uint64_t delay = may_retransmit(ex) ? pause_of(ex) : (uint64_t)daemon->half_open_seconds * 1000;
 
 	if (timer_set(loop_timers(ex_loop(ex)), &ex->timer, loop_now(ex_loop(ex)) + delay) < 0)
 		log_error(&ex->ctx, "no memory for a timer: a lost message is not sent again");
