@@ -40,7 +40,8 @@ enum {
 	/* Pairs of one child that came within so short a time, of SAs on different shards, crossed: both ends saw them in different order. */
 	CHILD_CROSSING_MS = 1000,
 	CHILD_REST_MS = 1500,        /* so that two that did not cross are further apart                   */
-	CHILD_AGAIN_MS = 1000,       /* least pause before a renewal that failed is tried again             */
+	CHILD_AGAIN_MS = 250,        /* least pause before a renewal that failed or may not begin yet is tried again */
+	CHILD_SPARE_MS = 1000,       /* of CHILD_LINGER_MS: what is sent last has to arrive within          */
 };
 
 /* shard; belongs to its ISAKMP SA */

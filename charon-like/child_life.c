@@ -338,7 +338,7 @@ static void time_to_renew(struct timer *timer)
  */
 static bool waits_for_successor(struct child *child, bool is_deleted)
 {
-	uint64_t until = loop_now(loop_of(child)) + CHILD_LINGER_MS - CHILD_AGAIN_MS;
+	uint64_t until = loop_now(loop_of(child)) + CHILD_LINGER_MS - CHILD_SPARE_MS;
 	struct exchange *theirs = child->stage == CHILD_CURRENT ? sa_find_negotiation(child->sa, child->config->name, RESPONDER) : NULL;
 
 	if (!theirs)
