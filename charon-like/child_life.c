@@ -334,7 +334,8 @@ static void time_to_renew(struct timer *timer)
 
 /*
  * It is over, deleted or expired, but the peer has its successor already, and only message 3 of that is lost and asked for again. Meanwhile
- * what is sent with the old one still arrives at a peer that lets it linger. Its end is put off once: the timer, not the peer's Delete, is the last word.
+ * what is sent with the old one still arrives at a peer that lets it linger. Its end is put off once: the timer, not the peer's Delete,
+ * is the last word.
  */
 static bool waits_for_successor(struct child *child, bool is_deleted)
 {

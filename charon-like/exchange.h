@@ -100,7 +100,7 @@ enum {
 	/* Of a message in the clear: as many as there may be points to go on from fit into half of an arena. */
 	CLEAR_MAX = ARENA_MAX / (2 * (POINTS_MAX + 1)),
 	TRIES_UNREMARKABLE = 3,             /* sendings without answer that a lossy network explains */
-	RETRANSMIT_IN_TIME = 4,             /* least times that a message can be sent again before the pair that it renews is over */
+	RETRANSMIT_IN_TIME = 4,             /* the interval is at most this part of the time that the pair has which is renewed, but the first at least */
 	RETRANSMIT_MAX_MS = 30000,          /* the interval grows up to this: after an outage the peer is found again soon */
 };
 
