@@ -41,6 +41,7 @@ enum {
 	CHILD_CROSSING_MS = 1000,
 	CHILD_REST_MS = 1500,        /* so that two that did not cross are further apart                   */
 	CHILD_AGAIN_MS = 250,        /* least pause before a renewal that failed or may not begin yet is tried again */
+	CHILD_URGENT_MS = 3000,      /* before its end: then a renewal does not wait for a better moment       */
 	CHILD_SPARE_MS = 1000,       /* of CHILD_LINGER_MS: what is sent last has to arrive within          */
 };
 

@@ -289,17 +289,24 @@ void child_not_ready(struct ike_sa *sa, uint32_t message_id)
 
 /* ---- renewal and the end ---- */
 
-/* Our message 6 may be lost: then the peer does not have this SA yet, and may be renewing the child under the one before. */
-static bool may_be_unknown(const struct ike_sa *sa)
+/* An SA that the peer may not have yet is waited with; when there is no time for that, the one before serves. */
+static struct ike_sa *renew_under(const struct child *child)
 {
-	return sa->role == RESPONDER && sa->heard_at == sa->established_at && loop_now(sa->shard->loop) - sa->established_at < KIN_CROSSING_MS;
+	struct ike_sa *best = kin_best(child->sa), *known;
+
+	if (!best || !kin_may_be_unknown(best))
+		return best;
+	if (time_left(child) > CHILD_URGENT_MS)
+		return NULL;
+	known = kin_best_known(child->sa);
+	return known ? known : best;
 }
 
 bool child_renew(struct child *child)
 {
-	struct ike_sa *sa = kin_best(child->sa);
+	struct ike_sa *sa = renew_under(child);
 
-	if (child->stage != CHILD_CURRENT || find_ready(child) || !sa || may_be_unknown(sa))
+	if (child->stage != CHILD_CURRENT || find_ready(child) || !sa)
 		return false;
 	/* One that is so new was renewed by the other end a moment ago. */
 	if (loop_now(loop_of(child)) - child->installed_at < CHILD_REST_MS || sa_want(sa, child->config->name, true) < 0)

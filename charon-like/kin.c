@@ -48,6 +48,22 @@ struct ike_sa *kin_best(struct ike_sa *sa)
 	return best ? best : sa->state == SA_ESTABLISHED ? sa : NULL;
 }
 
+bool kin_may_be_unknown(const struct ike_sa *sa)
+{
+	return sa->role == RESPONDER && sa->heard_at == sa->established_at && loop_now(sa->shard->loop) - sa->established_at < KIN_CROSSING_MS;
+}
+
+struct ike_sa *kin_best_known(struct ike_sa *sa)
+{
+	struct ike_sa *kin[KIN_MAX], *best = NULL;
+	size_t count = kin_of(sa, kin);
+
+	for (size_t i = 0; i < count; i++)
+		if (kin[i]->state == SA_ESTABLISHED && !kin_may_be_unknown(kin[i]) && (!best || beats(kin[i], best->generation, best->cookie)))
+			best = kin[i];
+	return best;
+}
+
 bool kin_has_other(const struct ike_sa *sa)
 {
 	struct peer_kin one;

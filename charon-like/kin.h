@@ -29,6 +29,10 @@ size_t kin_of(struct ike_sa *sa, struct ike_sa *out[KIN_MAX]);
 uint32_t kin_generation(const struct ike_sa *sa);
 /* The one of these for new exchanges; NULL: none is established. */
 struct ike_sa *kin_best(struct ike_sa *sa);
+/* Our message 6 may be lost: then the peer does not have this SA yet, and goes on under the one before. */
+bool kin_may_be_unknown(const struct ike_sa *sa);
+/* The best that the peer has for sure, be it one that another has taken over from; NULL: none. */
+struct ike_sa *kin_best_known(struct ike_sa *sa);
 /* Is there another than `sa`, on whichever shard? */
 bool kin_has_other(const struct ike_sa *sa);
 /* `sa` was just established: what older ones have becomes its own, or ends, by what `unique` says. */

@@ -480,6 +480,75 @@ static void deleted_under_it(void)
 	pair_free(pair);
 }
 
+/* The child's end comes nearer than it was agreed, at this end alone. */
+static void end_soon(struct child *child, uint64_t ms)
+{
+	struct timers *timers = loop_timers(child->sa->shard->loop);
+
+	CU_ASSERT_EQUAL(timer_set(timers, &child->expiry, loop_now(child->sa->shard->loop) + ms), 0);
+}
+
+static void runs_with_traffic(struct pair *pair, uint64_t ms)
+{
+	for (uint64_t end = pair->now + ms; pair->now < end; pair_run(pair, 50)) {
+		pair_probe(pair, LEFT);
+		pair_probe(pair, RIGHT);
+	}
+}
+
+/* No message 6 of phase 1 comes through. */
+static unsigned no_message6(struct pair *pair, struct wire_packet *packet, void *arg)
+{
+	(void)arg;
+	return !(packet->to == LEFT && packet->data[18] == 2 && side_sas(&pair->side[RIGHT]) > 1);
+}
+
+/* Phase 1 is renewed, but the peer cannot know the new SA yet, when the child must be renewed, too. */
+static void renewed_before_message6(void)
+{
+	struct pair *pair = plain_new(1);
+	struct side *right = &pair->side[RIGHT];
+
+	CU_ASSERT_FATAL(pair_up(pair, 1000));
+	pair_run(pair, 6000);
+	pair->filter = no_message6;
+	CU_ASSERT_EQUAL(shard_renew(side_find(&pair->side[LEFT], "t"), NULL), 0);
+	pair_run(pair, 1000);
+	CU_ASSERT_FALSE(child_renew(current_of(right)));
+	end_soon(current_of(right), 2000);
+	CU_ASSERT(child_renew(current_of(right)));
+	runs_with_traffic(pair, 8000);
+	CU_ASSERT_EQUAL(right->events[EVENT_CHILD_RENEWED], 1);
+	CU_ASSERT_EQUAL(right->events[EVENT_CHILD_DOWN], 0);
+	CU_ASSERT_EQUAL(pair->probes_held + pair->probes_lost, 0);
+	pair_free(pair);
+}
+
+static unsigned none_until(struct pair *pair, struct wire_packet *packet, void *arg)
+{
+	(void)packet;
+	return pair->now >= *(uint64_t *)arg;
+}
+
+/* All that is sent for most of the time that the child has left is lost: pauses that grow as usual would outlast the rest. */
+static void renewed_at_the_last(void)
+{
+	struct pair *pair = plain_new(1);
+	struct side *left = &pair->side[LEFT];
+
+	CU_ASSERT_FATAL(pair_up(pair, 1000));
+	pair_run(pair, 6000);
+	uint64_t until = pair->now + 2000;
+	pair->filter = none_until;
+	pair->filter_arg = &until;
+	end_soon(current_of(left), 3000);
+	CU_ASSERT(child_renew(current_of(left)));
+	pair_run(pair, 4000);
+	CU_ASSERT_EQUAL(left->events[EVENT_CHILD_RENEWED], 1);
+	CU_ASSERT_EQUAL(left->events[EVENT_CHILD_DOWN], 0);
+	pair_free(pair);
+}
+
 static const struct unit_case cases[] = {
 	{ "what waits for message 3 under an SA that is deleted is told of", deleted_under_it },
 	{ "what the configuration loses while it is renewed does not come up", gone_while_renewed },
@@ -491,6 +560,8 @@ static const struct unit_case cases[] = {
 	{ "a Quick Mode begun anew leaves a policy", begun_anew },
 	{ "a pair whose message 3 was late has a policy", late_message3 },
 	{ "a pair that is over at both ends before message 3 of its successor goes on meanwhile", both_over_before_message3 },
+	{ "a child is renewed in time although message 6 of the new phase 1 is lost", renewed_before_message6 },
+	{ "a child is renewed in time although little of that is left", renewed_at_the_last },
 	{ "what is taken down while it is renewed stays down", down_while_renewed },
 	{ "the last generation does not end renewals", last_generation },
 	{ "hosts with one identity keep their children where unique is never", never_is_never },
