@@ -173,15 +173,22 @@ static bool is_same_path(const struct ike_sa *sa, const struct address *local, c
 	return address_same_host(&sa->local, local) && address_same_host(&sa->remote, remote);
 }
 
+static bool is_better(const struct peer_kin *a, const struct peer_kin *b)
+{
+	return a->generation != b->generation ? a->generation > b->generation : memcmp(a->cookies, b->cookies, sizeof(a->cookies)) < 0;
+}
+
+/* To the one that has taken over from all: others may end at this moment, too. */
 bool kin_hand_over(struct ike_sa *sa)
 {
-	struct peer_kin all[KIN_MAX - 1];
+	struct peer_kin all[KIN_MAX - 1], *best = NULL;
 	size_t known = peers_kin(sa->shard->engine->peers, sa, all, COUNT(all));
 
-	/* The newest come first. */
-	for (size_t i = 0; i < known && !list_empty(&sa->children); i++)
-		if (is_same_path(sa, &all[i].local, &all[i].remote))
-			bequeath(sa, all[i].shard, (const uint8_t(*)[COOKIE_SIZE])all[i].cookies);
+	for (size_t i = 0; i < known; i++)
+		if (is_same_path(sa, &all[i].local, &all[i].remote) && (!best || is_better(&all[i], best)))
+			best = &all[i];
+	if (best)
+		bequeath(sa, best->shard, (const uint8_t(*)[COOKIE_SIZE])best->cookies);
 	return list_empty(&sa->children);
 }
 
