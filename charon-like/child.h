@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * child.h - the pairs of IPsec SAs of a configured child: keys, install and delete through the kernel service (child.c), and how one
- * pair takes the place of another without a packet lost (child_life.c).
+ * pair takes the place of another without a packet lost (child_life.c), at both ends the same one (child_rivals.c).
  */
 #ifndef KEYFERRY_CHILD_H
 #define KEYFERRY_CHILD_H
@@ -37,8 +37,10 @@ enum {
 	CHILD_RETIRE_MS = 2000,      /* what we sent with the old SA has arrived                            */
 	CHILD_RETIRE_PEER_MS = 10000, /* the peer began the new one, so deleting the old is its business first */
 	CHILD_LINGER_MS = 5000,      /* longer than a packet is under way, or a Delete before the packets sent ahead of it are read */
-	/* Pairs of one child that came within so short a time, of SAs on different shards, crossed: both ends saw them in different order. */
+	/* Pairs of one child and a peer that counts no generations, which came within so short a time of SAs on different shards, crossed. */
 	CHILD_CROSSING_MS = 1000,
+	/* Of two of one generation that are further apart the later one is from an end that forgot the other: what crossed has had its last try sooner. */
+	CHILD_CROSSING_LONG_MS = 30000,
 	CHILD_REST_MS = 1500,        /* so that two that did not cross are further apart                   */
 	CHILD_AGAIN_MS = 250,        /* least pause before a renewal that failed or may not begin yet is tried again */
 	CHILD_URGENT_MS = 3000,      /* before its end: then a renewal does not wait for a better moment       */
@@ -62,8 +64,10 @@ struct child {
 	bool policy_goes;                        /* with the last pair: nobody keeps the connection up */
 	bool initiated;
 	uint32_t message_id;                     /* of its Quick Mode                                  */
+	uint32_t generation;                     /* see struct child_rival                             */
 	bool is_renewal;                         /* there was a current one when it was negotiated     */
 	bool is_overdue;                         /* its end was put off once                           */
+	bool is_over;                            /* expired or deleted: whatever takes its place is better */
 	bool was_up;                             /* EVENT_CHILD_UP or EVENT_CHILD_RENEWED was published */
 	struct lifetime lifetime;                /* agreed; the end                                    */
 	uint16_t renew_at;                       /* when it is renewed, in RENEW_WHOLE parts of the lifetime */
@@ -119,10 +123,16 @@ struct ipsec_limits child_limits(const struct child *child);
 int child_established(struct child *child, const struct secret *keys_out) MUST_CHECK;
 /* The peer repeated message 2 of a Quick Mode that is over here, so it cannot receive yet what that negotiated. */
 void child_not_ready(struct ike_sa *sa, uint32_t message_id);
-/* A pair of the same child and peer elsewhere: what both ends and all shards can compare. */
+/*
+ * A pair of the same child and peer elsewhere: what both ends and all shards can compare. Who begins a Quick Mode with another keyferry tells him
+ * the pair's generation, the one after the latest that he has of the child: a pair that was begun to replace another is of a later generation than
+ * that, two that crossed are of the same one, and both ends see it alike, though neither the order nor the time of their coming.
+ */
 struct child_rival {
-	uint64_t installed_at;
-	uint32_t spis;                           /* of both directions                                 */
+	uint64_t installed_at;                   /* loop ms                                            */
+	struct address local, remote;
+	uint32_t generation;                     /* from 1 on; 0: the peer is not keyferry             */
+	uint32_t spi;                            /* that who began it receives with                    */
 	uint32_t id;                             /* of its policy                                      */
 	bool initiated;
 };
@@ -140,10 +150,14 @@ void child_settle(struct ike_sa *sa);
 void child_deleted(struct child *child);
 /* The kernel service says that it is nearly used up, or (hard) is. */
 void child_used_up(struct child *child, bool hard);
+/* The one after the latest of this child and peer. */
+uint32_t child_next_generation(struct ike_sa *sa, const char *name);
+/* What the peer told (0: nothing) under `sa`, or what it must be because the peer has forgotten a pair. */
+uint32_t child_settle_generation(struct ike_sa *sa, const char *name, uint32_t told);
 /* Is there another of the same configured child and peer that is current? */
 bool child_has_current(const struct child *child);
-/* Was a pair that we began established just now, with a larger SPI of ours than this one of the peer's? See check_crossing(). */
-bool child_has_just_won(struct ike_sa *sa, const char *name, uint32_t spi);
+/* Was a pair that we began established which crossed one of this generation and goes first, its SPI being larger? See check_crossing(). */
+bool child_has_just_won(struct ike_sa *sa, const char *name, uint32_t spi, uint32_t generation);
 /* Ends all pairs of this configured child and peer, and tells the peer. Returns how many were current. */
 size_t child_take_down(struct ike_sa *sa, const char *name, const char *reason);
 /* The same without those on other shards. */

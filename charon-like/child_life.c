@@ -5,7 +5,7 @@
  * negotiated whole wins on either end, so neither has to know who began; Quick Modes that cross are settled before they are over
  * (check_crossing() of exchange-quick).
  */
-#include "child.h"
+#include "child_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,13 +62,7 @@ struct ipsec_limits child_limits(const struct child *child)
 
 /* ---- the others of the same configured child and peer ---- */
 
-struct others {
-	struct child *at[KIN_MAX * 8];
-	size_t count;
-};
-
-/* In the order of their coming, `child` itself left out. */
-static struct others others_of(struct ike_sa *sa, const char *name, const struct child *child)
+struct others child_others(struct ike_sa *sa, const char *name, const struct child *child)
 {
 	struct ike_sa *kin[KIN_MAX];
 	struct others others = { .count = 0 };
@@ -86,7 +80,7 @@ static struct others others_of(struct ike_sa *sa, const char *name, const struct
 
 bool child_has_current(const struct child *child)
 {
-	struct others others = others_of(child->sa, child->config->name, child);
+	struct others others = child_others(child->sa, child->config->name, child);
 
 	for (size_t i = 0; i < others.count; i++)
 		if (others.at[i]->stage == CHILD_CURRENT)
@@ -94,22 +88,9 @@ bool child_has_current(const struct child *child)
 	return false;
 }
 
-bool child_has_just_won(struct ike_sa *sa, const char *name, uint32_t spi)
-{
-	struct others others = others_of(sa, name, NULL);
-	uint64_t now = loop_now(sa->shard->loop);
-
-	for (size_t i = 0; i < others.count; i++) {
-		const struct child *other = others.at[i];
-		if (other->initiated && other->spi_in > spi && now - other->installed_at < KIN_CROSSING_MS)
-			return true;
-	}
-	return false;
-}
-
 uint64_t child_time_left(struct ike_sa *sa, const char *name)
 {
-	struct others others = others_of(sa, name, NULL);
+	struct others others = child_others(sa, name, NULL);
 
 	for (size_t i = 0; i < others.count; i++)
 		if (others.at[i]->stage == CHILD_CURRENT)
@@ -119,7 +100,7 @@ uint64_t child_time_left(struct ike_sa *sa, const char *name)
 
 static struct child *find_ready(const struct child *child)
 {
-	struct others others = others_of(child->sa, child->config->name, child);
+	struct others others = child_others(child->sa, child->config->name, child);
 
 	for (size_t i = others.count; i-- > 0;)
 		if (others.at[i]->stage == CHILD_READY)
@@ -142,8 +123,7 @@ static void linger(struct child *child)
 	set_timer(child, &child->step, loop_now(loop_of(child)) + CHILD_LINGER_MS);
 }
 
-/* Deleted before its lifetime is over, which the peer may count from another moment. */
-static void retire(struct child *child, bool by_peer)
+void child_retire(struct child *child, bool by_peer)
 {
 	uint64_t delay = by_peer ? CHILD_RETIRE_PEER_MS : CHILD_RETIRE_MS;
 
@@ -153,61 +133,34 @@ static void retire(struct child *child, bool by_peer)
 	set_timer(child, &child->step, loop_now(loop_of(child)) + smaller(delay, time_left(child) / 2));
 }
 
-static struct child_rival rival_of(const struct child *child)
-{
-	return (struct child_rival){ child->installed_at, child->spi_in ^ child->spi_out, child->id, child->initiated };
-}
-
-/* The newer one, but for two that crossed: these both ends see in different order. */
-static bool beats(const struct child_rival *a, const struct child_rival *b)
-{
-	uint64_t apart = a->installed_at < b->installed_at ? b->installed_at - a->installed_at : a->installed_at - b->installed_at;
-
-	return apart < CHILD_CROSSING_MS ? a->spis > b->spis : a->installed_at > b->installed_at;
-}
-
-/* The number of a peer among many goes by its address, which may be another now: then nothing else takes its policy along. */
-static void leave_policy_to(struct child *child, uint32_t id)
-{
-	if (child->id != id)
-		child_remove_policy(child);
-}
-
+/* It is current; but one that crossed it may be the better one. */
 static void retire_others(struct child *child)
 {
-	struct others others = others_of(child->sa, child->config->name, child);
+	struct others others = child_others(child->sa, child->config->name, child);
+	struct child_rival self = child_rival_of(child);
 
+	for (size_t i = 0; i < others.count; i++) {
+		struct child *other = others.at[i];
+		struct child_rival its = child_rival_of(other);
+		if (other->stage == CHILD_CURRENT && !other->is_over && child->generation && child_beats(&its, &self)) {
+			child_lose_to(child, other);
+			return;
+		}
+	}
 	for (size_t i = 0; i < others.count; i++) {
 		struct child *other = others.at[i];
 		if (other->stage != CHILD_CURRENT && other->stage != CHILD_READY)
 			continue;
-		leave_policy_to(other, child->id);
-		retire(other, !child->initiated);
+		child_leave_policy_to(other, child->id);
+		child_retire(other, !child->initiated);
 	}
-	struct child_rival self = rival_of(child);
 	kin_tell_rival(child->sa, child->config->name, &self);
-}
-
-void child_meet(struct ike_sa *sa, const char *name, const struct child_rival *rival)
-{
-	LIST_EACH(it, &sa->children) {
-		struct child *child = CONTAINER(it, struct child, in_sa);
-		if ((child->stage != CHILD_CURRENT && child->stage != CHILD_READY) || strcmp(child->config->name, name) != 0)
-			continue;
-		struct child_rival self = rival_of(child);
-		if (beats(&self, rival)) {
-			kin_tell_rival(sa, name, &self);
-			continue;
-		}
-		leave_policy_to(child, rival->id);
-		retire(child, !rival->initiated);
-	}
 }
 
 /* Its retired predecessors go with it: what they carry would go on past its end. */
 static void end(struct child *child, const char *reason)
 {
-	struct others others = others_of(child->sa, child->config->name, child);
+	struct others others = child_others(child->sa, child->config->name, child);
 
 	for (size_t i = 0; i < others.count; i++)
 		if (others.at[i]->stage == CHILD_RETIRED) {
@@ -367,6 +320,7 @@ static void expire(struct child *child, const char *reason)
 
 	if (!next && waits_for_successor(child, false))
 		return;
+	child->is_over = true;
 	v1_tell_child_deleted(child);
 	/* Then this one has retired. */
 	if (next)
@@ -392,6 +346,7 @@ void child_deleted(struct child *child)
 		child_free(child, "the peer deleted it");
 		return;
 	}
+	child->is_over = true;
 	/* Then this one has retired. */
 	if (next)
 		(void)become_current(next);
@@ -440,7 +395,7 @@ size_t child_take_down(struct ike_sa *sa, const char *name, const char *reason)
 size_t child_take_down_here(struct ike_sa *sa, const char *name, const char *reason)
 {
 	stop_negotiating(sa, name);
-	struct others others = others_of(sa, name, NULL);
+	struct others others = child_others(sa, name, NULL);
 	size_t count = 0;
 
 	for (size_t i = 0; i < others.count; i++) {
@@ -469,7 +424,7 @@ static void start_timers(struct child *child)
 /* Kept until the peer can receive. An old SA at its end would be left too late. */
 static int wait_for_peer(struct child *child, const struct secret *keys_out)
 {
-	struct others others = others_of(child->sa, child->config->name, child);
+	struct others others = child_others(child->sa, child->config->name, child);
 	uint64_t wait = CHILD_READY_MS;
 	int fault = secret_copy(&child->keys_out, secret_bytes(keys_out));
 
@@ -550,26 +505,4 @@ void child_attach(struct child *child, struct ike_sa *sa)
 	for (size_t i = 0; i < COUNT(timers); i++)
 		if (timers[i]->when)
 			set_timer(child, timers[i], timers[i]->when);
-}
-
-/* Nothing is sent with it from now on, so that the peer may forget it first. */
-static void settle_one(struct child *child, struct child *other)
-{
-	struct child_rival mine = rival_of(child), its = rival_of(other);
-	struct child *loser = beats(&mine, &its) ? other : child;
-
-	leave_policy_to(loser, loser == child ? other->id : child->id);
-	child_remove_outbound(loser);
-	retire(loser, !loser->initiated);
-}
-
-void child_settle(struct ike_sa *sa)
-{
-	LIST_EACH(it, &sa->children) {
-		struct child *child = CONTAINER(it, struct child, in_sa);
-		struct others others = others_of(sa, child->config->name, child);
-		for (size_t i = 0; i < others.count && child->stage == CHILD_CURRENT; i++)
-			if (others.at[i]->stage == CHILD_CURRENT)
-				settle_one(child, others.at[i]);
-	}
 }

@@ -12,6 +12,7 @@
 #include "message.h"
 #include "timer.h"
 
+struct child_rival;
 struct ike_sa;
 struct settings;
 struct exchange;
@@ -88,6 +89,8 @@ struct exchange_mode {
 	bool (*is_answered)(const struct exchange *ex);
 	/* Is an authenticated error notify with this SPI about what this exchange negotiates? May be NULL. */
 	bool (*concerns)(const struct exchange *ex, struct bytes spi);
+	/* Would the pair of SAs that it waits to install be no better than this one, which is there? May be NULL. */
+	bool (*is_overtaken)(const struct exchange *ex, const struct child_rival *rival);
 };
 
 enum {

@@ -171,7 +171,7 @@ static const struct {
 	{ NOTIFY_CONNECTED, "we never set the commit bit that it answers (RFC 2408 3.1)" },
 	{ NOTIFY_RESPONDER_LIFETIME, "it counts in the exchange that it is about (RFC 2407 4.6.3.1)" },
 	{ NOTIFY_REPLAY_STATUS, "ours are always protected against replay (RFC 2407 4.6.3.2)" },
-	{ NOTIFY_KEYFERRY_GENERATION, "it counts in phase 1" },
+	{ NOTIFY_KEYFERRY_GENERATION, "it counts in phase 1 and Quick Mode" },
 };
 
 static void ignore(struct exchange *ex, const struct v1_notice *notice)

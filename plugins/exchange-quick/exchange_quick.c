@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "kin.h"
 #include "shard.h"
 
 enum { SA_BODY_MAX = 4096, ZERO_SIZE = 1, LIFETIME_BODY_MAX = 32 };
@@ -147,6 +148,40 @@ static enum verdict put_offer(struct exchange *ex, struct message_out *out)
 	return proposals->at[0].group_alg ? make_ke(ex, proposals->at[0].group_alg) : STEP_OK;
 }
 
+/* See struct child_rival. */
+static void put_generation(struct exchange *ex, struct message_out *out)
+{
+	struct quick *quick = quick_of(ex);
+	uint8_t number[sizeof(uint32_t)];
+	struct writer w = writer_over(number, sizeof(number));
+
+	if (!ex->sa->peer_is_keyferry)
+		return;
+	quick->generation = child_next_generation(ex->sa, quick->config->name);
+	put_u32(&w, quick->generation);
+	v1_put_notice(out, &(struct v1_notice){ .payload = PAY_NOTIFY, .protocol = PROTO_ISAKMP, .type = NOTIFY_KEYFERRY_GENERATION,
+						.spi_count = 1, .data = writer_bytes(&w) });
+}
+
+/* 0: the peer tells none. */
+static uint32_t told_generation(const struct exchange *ex, const struct message *in)
+{
+	const struct payload_view *payload;
+	struct v1_notice notice;
+	uint32_t told = 0;
+	size_t i = 0;
+
+	while (ex->sa->peer_is_keyferry && (payload = message_next(in, PAY_NOTIFY, &i))) {
+		if (v1_read_notice(&notice, payload) < 0 || notice.type != NOTIFY_KEYFERRY_GENERATION)
+			continue;
+		struct reader r = reader_over(notice.data);
+		uint32_t number = read_u32(&r);
+		if (reader_done(&r) && number <= KIN_GENERATION_MAX)
+			told = number;
+	}
+	return told;
+}
+
 static enum verdict offer(struct exchange *ex, struct message_out *out)
 {
 	struct quick *quick = quick_of(ex);
@@ -159,6 +194,7 @@ static enum verdict offer(struct exchange *ex, struct message_out *out)
 	v1_open_hash(ex, out);
 	TRY(put_offer(ex, out));
 	put_payloads(ex, out);
+	put_generation(ex, out);
 	return v1_close_hash(ex, out, nothing, nothing);
 }
 
@@ -173,7 +209,10 @@ static enum verdict choose(struct exchange *ex, const struct message *in)
 	quick->sa_body = message_payload(in, PAY_SA);
 	if (esp_offers_read(&offers, quick->sa_body, why) < 0)
 		return ex_abort(ex, NOTIFY_BAD_PROPOSAL_SYNTAX, "malformed", "the SA payload is malformed: %s", why);
+	quick->generation = told_generation(ex, in);
 	TRY(quick_choose(ex, &offers));
+	if (ex->sa->peer_is_keyferry)
+		quick->generation = child_settle_generation(ex->sa, quick->config->name, quick->generation);
 	return take_nonce_and_ke(ex, in);
 }
 
@@ -300,6 +339,7 @@ static const struct exchange_mode quick_exchange = {
 	.child = quick_child,
 	.is_answered = quick_is_answered,
 	.concerns = quick_concerns,
+	.is_overtaken = quick_is_overtaken,
 };
 
 static const struct service provides[] = {

@@ -34,6 +34,7 @@ static struct child *make_child(struct exchange *ex)
 		.udp_encap = quick->mode == MODE_UDP_TUNNEL || quick->mode == MODE_UDP_TRANSPORT,
 		.initiated = ex->role == INITIATOR,
 		.message_id = ex->message_id,
+		.generation = quick->generation,
 		.lifetime = quick->lifetime,
 	};
 	/* Nobody else may find it, and so end it, before it is the SA's: see quick_done(). */
@@ -137,4 +138,14 @@ bool quick_concerns(const struct exchange *ex, struct bytes spi)
 	struct reader r = reader_over(spi);
 
 	return spi.len == sizeof(uint32_t) && read_u32(&r) == quick_of(ex)->spi[ex->role];
+}
+
+/* The peer has given it up; what tells so is lost, or was told under another ISAKMP SA. */
+bool quick_is_overtaken(const struct exchange *ex, const struct child_rival *rival)
+{
+	const struct quick *quick = quick_of(ex);
+
+	if (ex->role != RESPONDER || !quick->child || !quick->generation)
+		return false;
+	return quick->generation < rival->generation || (quick->generation == rival->generation && quick->spi[INITIATOR] < rival->spi);
 }

@@ -13,6 +13,7 @@ struct quick {
 	uint16_t mode;                               /* enum esp_mode                                    */
 	struct lifetime lifetime;                    /* agreed                                           */
 	bool tell_lifetime;                          /* the peer offered a longer one                    */
+	uint32_t generation;                         /* see struct child_rival; 0: the peer is not keyferry */
 	uint8_t proposal_number, transform_number;
 	uint32_t spi[2];                             /* that the role receives with                      */
 	bool has_ids;
@@ -48,5 +49,6 @@ void quick_failed(struct exchange *ex);
 const char *quick_child(const struct exchange *ex);
 bool quick_is_answered(const struct exchange *ex);
 bool quick_concerns(const struct exchange *ex, struct bytes spi);
+bool quick_is_overtaken(const struct exchange *ex, const struct child_rival *rival);
 
 #endif

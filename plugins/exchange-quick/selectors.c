@@ -224,7 +224,7 @@ static enum verdict check_crossing(struct exchange *ex)
 
 	/* Ours may be over already, and this be what the peer gave up for it. */
 	if (!ex->sa->peer_is_keyferry ||
-	    ((!own || quick_of(own)->spi[INITIATOR] < theirs) && !child_has_just_won(ex->sa, quick->config->name, theirs)))
+	    ((!own || quick_of(own)->spi[INITIATOR] < theirs) && !child_has_just_won(ex->sa, quick->config->name, theirs, quick->generation)))
 		return STEP_OK;
 	/* No failure of anybody's, so that nobody is told of one. */
 	log_debug(&ex->ctx, "both ends negotiate child %s at once, ours goes first", quick->config->name);

@@ -37,6 +37,14 @@ static struct child *current_of(const struct side *side)
 	return NULL;
 }
 
+static void runs_with_traffic(struct pair *pair, uint64_t ms)
+{
+	for (uint64_t end = pair->now + ms; pair->now < end; pair_run(pair, 50)) {
+		pair_probe(pair, LEFT);
+		pair_probe(pair, RIGHT);
+	}
+}
+
 static unsigned not_to(struct pair *pair, struct wire_packet *packet, void *arg)
 {
 	(void)pair;
@@ -289,6 +297,64 @@ static void down_on_the_way(void)
 	}
 }
 
+/* Both ends begin Quick Mode for one child, each under another ISAKMP SA; the first message to the left is late. */
+static unsigned late_message1(struct pair *pair, struct wire_packet *packet, void *arg)
+{
+	uint64_t *late = arg;
+
+	(void)pair;
+	if (packet->to == LEFT && packet->data[18] == 32 && *late) {
+		packet->due += *late;
+		*late = 0;
+	}
+	return 1;
+}
+
+static int begin_under(struct side *side, struct ike_sa *sa)
+{
+	const struct provider *quick = services_find(side->engine.services, SERVICE_EXCHANGE, "1/32");
+
+	return exchange_start(sa, quick->ops, &sa->connection->children[0]);
+}
+
+static struct ike_sa *by_cookies(struct side *side, const struct ike_sa *sa)
+{
+	EACH_SA(it, side) {
+		struct ike_sa *other = CONTAINER(it, struct ike_sa, in_shard);
+		if (memcmp(other->cookie, sa->cookie, sizeof(sa->cookie)) == 0)
+			return other;
+	}
+	return NULL;
+}
+
+static void crossed_under_two(void)
+{
+	unsigned crossed = 0;
+
+	for (unsigned i = 0; i < 200 && crossed < 20; i++) {
+		struct pair *pair = plain_new(4);
+		struct side *left = &pair->side[LEFT], *right = &pair->side[RIGHT];
+		struct ike_sa *sas[2] = { NULL, NULL }, *older;
+		uint64_t late = 700 + 40 * crossed;
+
+		/* The left end has both SAs on one shard, the right one has not. */
+		if (two_shards(pair, sas) && (older = by_cookies(left, sas[1]))->shard == by_cookies(left, sas[0])->shard) {
+			crossed++;
+			pair->filter = late_message1;
+			pair->filter_arg = &late;
+			CU_ASSERT_EQUAL(begin_under(right, sas[0]), 0);
+			CU_ASSERT_EQUAL(begin_under(left, older), 0);
+			runs_with_traffic(pair, 40000);
+			CU_ASSERT_EQUAL(left->events[EVENT_CHILD_DOWN] + right->events[EVENT_CHILD_DOWN], 0);
+			CU_ASSERT_EQUAL(side_children(left), 1);
+			CU_ASSERT_EQUAL(side_children(right), 1);
+			CU_ASSERT_EQUAL(pair->probes_held + pair->probes_lost, 0);
+		}
+		pair_free(pair);
+	}
+	CU_ASSERT_EQUAL(crossed, 20);
+}
+
 static unsigned behind_nat(struct pair *pair, struct wire_packet *packet, void *arg)
 {
 	uint16_t port = *(uint16_t *)arg;
@@ -488,14 +554,6 @@ static void end_soon(struct child *child, uint64_t ms)
 	CU_ASSERT_EQUAL(timer_set(timers, &child->expiry, loop_now(child->sa->shard->loop) + ms), 0);
 }
 
-static void runs_with_traffic(struct pair *pair, uint64_t ms)
-{
-	for (uint64_t end = pair->now + ms; pair->now < end; pair_run(pair, 50)) {
-		pair_probe(pair, LEFT);
-		pair_probe(pair, RIGHT);
-	}
-}
-
 /* No message 6 of phase 1 comes through. */
 static unsigned no_message6(struct pair *pair, struct wire_packet *packet, void *arg)
 {
@@ -561,6 +619,7 @@ static const struct unit_case cases[] = {
 	{ "a pair whose message 3 was late has a policy", late_message3 },
 	{ "a pair that is over at both ends before message 3 of its successor goes on meanwhile", both_over_before_message3 },
 	{ "a child is renewed in time although message 6 of the new phase 1 is lost", renewed_before_message6 },
+	{ "of two pairs that crossed under two ISAKMP SAs both ends keep the same one", crossed_under_two },
 	{ "a child is renewed in time although little of that is left", renewed_at_the_last },
 	{ "what is taken down while it is renewed stays down", down_while_renewed },
 	{ "the last generation does not end renewals", last_generation },
