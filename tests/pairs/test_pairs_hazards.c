@@ -596,12 +596,12 @@ static void renewed_at_the_last(void)
 
 	CU_ASSERT_FATAL(pair_up(pair, 1000));
 	pair_run(pair, 6000);
-	uint64_t until = pair->now + 2000;
+	uint64_t until = pair->now + 2400;
 	pair->filter = none_until;
 	pair->filter_arg = &until;
-	end_soon(current_of(left), 3000);
+	end_soon(current_of(left), 4000);
 	CU_ASSERT(child_renew(current_of(left)));
-	pair_run(pair, 4000);
+	pair_run(pair, 5000);
 	CU_ASSERT_EQUAL(left->events[EVENT_CHILD_RENEWED], 1);
 	CU_ASSERT_EQUAL(left->events[EVENT_CHILD_DOWN], 0);
 	pair_free(pair);
