@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon_private.h"
+#include "fit.h"
 #include "privileges.h"
 
 /* Threads for calls that block: names of hosts mostly, which come all at once when the network is back. */
@@ -183,6 +184,12 @@ static int attach_kernel(struct daemon *d)
 	return 0;
 }
 
+/* No shard runs yet. */
+static int fit_kernel(struct daemon *d)
+{
+	return fit_settings(d->load.settings, d->engine.kernel, d->engine.log);
+}
+
 static int open_intents(struct daemon *d)
 {
 	d->intents = intents_new(&d->engine, d->loop);
@@ -229,6 +236,7 @@ static const struct stage {
 	{ "the control socket",      open_control },           /* sets the umask: before threads */
 	{ "privileges",              give_up_privileges },     /* are each thread's own: before threads */
 	{ "the kernel service",      attach_kernel },          /* starts threads of its own */
+	{ "what the kernel cannot",  fit_kernel },
 	{ "addresses",               follow_addresses },       /* not those of our own device */
 	{ "connections",             open_intents },           /* hears events: before there are any */
 	{ "threads",                 engine_start_threads },

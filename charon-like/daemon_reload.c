@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "fit.h"
+
 /* ---- files that change ---- */
 
 static void saw_file(void *arg, const char *path, bool is_pattern)
@@ -71,8 +73,12 @@ static void tell_what_waits(const struct daemon *d, const struct daemon_settings
 
 static int put_in_force(struct daemon *d, struct settings *settings, const struct log_context *log)
 {
+	int fault = fit_settings(settings, d->engine.kernel, log);
+
+	if (fault)
+		return fault;
 	/* Shards first: what is started or ended next has to find the new. */
-	int fault = engine_set_settings(d, settings);
+	fault = engine_set_settings(d, settings);
 
 	if (!fault)
 		fault = intents_apply(d->intents, settings);

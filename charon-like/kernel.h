@@ -111,6 +111,11 @@ struct kernel_ipsec {
 	 * protects never leaves in the clear.
 	 */
 	int (*policy_delete)(void *state, uint32_t child);
+	/*
+	 * NULL: it can do every transform that the crypto backends can. True: not this one; `why` names what is missing and what to do. May
+	 * block: not for a shard. See fit.h.
+	 */
+	bool (*lacks)(void *state, const struct esp_transform *t, char why[WHY_MAX]);
 	/* Userspace only: datagrams from the NAT port that are no IKE, always from the same one thread (net's); else NULL. */
 	void (*receive)(void *state, const struct esp_batch *batches, size_t count);
 };

@@ -192,4 +192,5 @@ const struct kernel_ipsec xfrm_ops = {
 	.sa_delete = state_delete,
 	.policy_add = policy_add,
 	.policy_delete = policy_delete,
+	.lacks = probe_lacks,
 };

@@ -7,15 +7,19 @@
 
 #include "xfrm.h"
 
-enum { PROBE_SPI = 0x6b666574, LIST_MAX = 256, LEFTOVERS_MAX = 65536 };
+/* SPIs for each of the two that may probe at once: who asks, and the thread. */
+enum { PROBE_SPI = 0x6b666574, PROBE_SPI_THREAD, LIST_MAX = 256, LEFTOVERS_MAX = 65536 };
+/* For so long it is not asked for again: the kernel looks for a module each time, and many children may want the same. */
+enum { LACK_MS = 1000 };
 
 /* ---- what it can ---- */
 
-static int probe(struct netlink *n, uint8_t family, const struct algorithm *cipher, const struct algorithm *auth)
+static int probe(struct xfrm *x, struct netlink *n, uint8_t family, const struct algorithm *cipher, const struct algorithm *auth)
 {
 	/* Each octet another: 3DES takes no key whose parts are the same. */
 	static const uint8_t octets[] = "0123456789abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-	struct ipsec_sa sa = { .spi = PROBE_SPI, .inbound = true, .transport = true, .replay_window = 64 };
+	uint32_t spi = n == &x->netlink ? PROBE_SPI : PROBE_SPI_THREAD;
+	struct ipsec_sa sa = { .spi = spi, .inbound = true, .transport = true, .replay_window = 64 };
 	struct nlmsghdr *request;
 
 	sa.local = sa.remote = (struct address){ .family = family };
@@ -31,7 +35,7 @@ static int probe(struct netlink *n, uint8_t family, const struct algorithm *ciph
 	/* Of a run that was killed just here. */
 	if (error && error != EEXIST)
 		return error;
-	return netlink_talk(n, build_sa_id(n, XFRM_MSG_DELSA, PROBE_SPI, &sa.local), NULL, NULL);
+	return netlink_talk(n, build_sa_id(n, XFRM_MSG_DELSA, spi, &sa.local), NULL, NULL);
 }
 
 /* A kernel without ESP, or one that does not let us, says so whatever the algorithm; any that works will do. */
@@ -45,7 +49,7 @@ static int find_any(struct xfrm *x)
 			bool is_aead = cipher->kind == ALGORITHM_AEAD;
 			if (!is_aead && auth->kind != ALGORITHM_AUTH)
 				continue;
-			error = probe(&x->netlink, AF_INET, cipher, is_aead ? NULL : auth);
+			error = probe(x, &x->netlink, AF_INET, cipher, is_aead ? NULL : auth);
 			x->cipher = cipher;
 			x->auth = is_aead ? NULL : auth;
 			if (error != ENOSYS && error != ENOENT)
@@ -66,24 +70,24 @@ int probe_kernel(struct xfrm *x)
 	if (error)
 		return xfrm_complain(x, "no-kernel-esp", "kernel-xfrm cannot serve: the kernel refuses to add an SA", error);
 	x->has_esp[0] = true;
-	error = probe(&x->netlink, AF_INET6, x->cipher, x->auth);
+	error = probe(x, &x->netlink, AF_INET6, x->cipher, x->auth);
 	x->has_esp[1] = error == 0;
 	if (error)
 		log_info(x->host.log, "the kernel has no ESP over IPv6 (%s): load module esp6", strerror(error));
 	return 0;
 }
 
-static bool is_missing(const struct xfrm *x, struct netlink *n, const struct algorithm *a)
+static bool is_missing(struct xfrm *x, struct netlink *n, const struct algorithm *a)
 {
 	/* The sizes of an ICV are not the kernel's to lack. */
 	if (a == x->cipher || a == x->auth || (a->kind == ALGORITHM_AEAD && a->icv_len != 16))
 		return false;
 	if (a->kind == ALGORITHM_AEAD)
-		return probe(n, AF_INET, a, NULL) != 0;
+		return probe(x, n, AF_INET, a, NULL) != 0;
 	/* Where no cipher with an authentication algorithm works, all are. */
 	if (!x->auth)
 		return true;
-	return a->kind == ALGORITHM_CIPHER ? probe(n, AF_INET, a, x->auth) != 0 : probe(n, AF_INET, x->cipher, a) != 0;
+	return a->kind == ALGORITHM_CIPHER ? probe(x, n, AF_INET, a, x->auth) != 0 : probe(x, n, AF_INET, x->cipher, a) != 0;
 }
 
 void probe_algorithms(struct xfrm *x, struct netlink *n)
@@ -98,6 +102,51 @@ void probe_algorithms(struct xfrm *x, struct netlink *n)
 	}
 	if (missing[0])
 		log_info(x->host.log, "the kernel lacks for ESP: %s; who proposes these needs their modules", missing);
+}
+
+/* The row that is probed: of an AEAD the one with the whole ICV. */
+static size_t row_of(const struct algorithm *a)
+{
+	size_t i = 0;
+
+	while (algorithm_at(i)->kind != a->kind || strcmp(algorithm_at(i)->name, a->name) != 0)
+		i++;
+	return i;
+}
+
+/* What is there stays known; what is missing may be loaded before it is asked for next. */
+static bool lacks(struct xfrm *x, const struct algorithm *a)
+{
+	size_t row = row_of(a);
+	uint64_t bit = UINT64_C(1) << row;
+
+	if (x->now() >= x->lacking_until)
+		x->lacking = 0;
+	if ((x->working | x->lacking) & bit)
+		return (x->lacking & bit) != 0;
+	bool is_lacking = is_missing(x, &x->netlink, algorithm_at(row));
+	*(is_lacking ? &x->lacking : &x->working) |= bit;
+	x->lacking_until = x->now() + LACK_MS;
+	return is_lacking;
+}
+
+bool probe_lacks(void *state, const struct esp_transform *t, char why[WHY_MAX])
+{
+	struct xfrm *x = state;
+	const struct algorithm *all[] = { algorithm_find(false, t->id), t->aead ? NULL : algorithm_find(true, t->auth) };
+	size_t needed = t->aead ? 1 : 2;
+	bool is_lacking = false;
+
+	pthread_mutex_lock(&x->lock);
+	for (size_t i = 0; i < needed && !is_lacking; i++) {
+		is_lacking = !all[i] || lacks(x, all[i]);
+		if (is_lacking && all[i])
+			snprintf(why, WHY_MAX, "the kernel lacks %s (try `modprobe -a %s`)", all[i]->words, all[i]->modules);
+		else if (is_lacking)
+			snprintf(why, WHY_MAX, "the kernel interface has no name for its %s", i ? "authentication" : "cipher");
+	}
+	pthread_mutex_unlock(&x->lock);
+	return is_lacking;
 }
 
 /* ---- what is left ---- */

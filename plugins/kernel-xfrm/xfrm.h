@@ -59,6 +59,7 @@ struct xfrm {
 	struct netlink netlink;
 	bool has_esp[2], has_encap[2];         /* by family: IPv4, IPv6                                       */
 	const struct algorithm *cipher, *auth; /* that work; auth NULL: an AEAD                               */
+	uint64_t working, lacking, lacking_until; /* sets of rows of algorithm.c, and till when the second counts */
 	bool has_neighbours;                   /* their policies are installed                                */
 	const char *larval_drop;               /* the switch's file; see larval.c                             */
 	bool holds_larval, cannot_hold;
@@ -126,6 +127,8 @@ void larval_restore(struct xfrm *x);
 int probe_kernel(struct xfrm *x) MUST_CHECK;
 /* Says which algorithms it lacks. On a socket of its own and without the lock: the kernel may have to load many modules. */
 void probe_algorithms(struct xfrm *x, struct netlink *n);
+/* The op. */
+bool probe_lacks(void *state, const struct esp_transform *t, char why[WHY_MAX]);
 /* SAs go; policies become orphans. */
 int leftovers_adopt(struct xfrm *x) MUST_CHECK;
 /* Everything of ours goes, also what only waits for an answer of IKE. */

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* fit.c - see fit.h. */
+#include "fit.h"
+
+#include <stdio.h>
+
+#include "settings_parts.h"
+
+/* ---- what a child needs ---- */
+
+static bool is_transport(const struct child_settings *child)
+{
+	return child->transport;
+}
+
+static bool has_esn(const struct esp_transform *t)
+{
+	return t->esn;
+}
+
+/* clang-format off */
+static const struct { uint32_t feature; bool (*needs)(const struct child_settings *child); const char *name; } of_children[] = {
+	{ KERNEL_TRANSPORT, is_transport, "transport mode" },
+};
+static const struct { uint32_t feature; bool (*needs)(const struct esp_transform *t); const char *name; } of_transforms[] = {
+	{ KERNEL_ESN,       has_esn,      "extended sequence numbers" },
+};
+/* clang-format on */
+
+static bool has_not(char why[WHY_MAX], const struct provider *kernel, const char *name)
+{
+	snprintf(why, WHY_MAX, "kernel service %s has no %s", kernel->key, name);
+	return true;
+}
+
+bool fit_lacks(const struct provider *kernel, const struct child_settings *child, const struct esp_transform *t, char why[WHY_MAX])
+{
+	const struct kernel_ipsec *ops = kernel->ops;
+
+	for (size_t i = 0; !t && i < COUNT(of_children); i++)
+		if (!(ops->features & of_children[i].feature) && of_children[i].needs(child))
+			return has_not(why, kernel, of_children[i].name);
+	for (size_t i = 0; t && i < COUNT(of_transforms); i++)
+		if (!(ops->features & of_transforms[i].feature) && of_transforms[i].needs(t))
+			return has_not(why, kernel, of_transforms[i].name);
+	return t && ops->lacks && ops->lacks(kernel->state, t, why);
+}
+
+/* ---- all children ---- */
+
+/* "WHY: PROPOSAL, PROPOSAL; WHY: PROPOSAL" */
+struct left_out {
+	char text[LOG_LINE_MAX / 2], why[WHY_MAX];
+	size_t used, count;
+};
+
+static void leave_out(struct left_out *out, const struct esp_transform *t, const char *why)
+{
+	bool is_same = out->count++ > 0 && strcmp(out->why, why) == 0;
+	char words[PROPOSAL_TEXT_MAX];
+
+	if (out->used >= sizeof(out->text))
+		return;
+	out->used += (size_t)snprintf(out->text + out->used, sizeof(out->text) - out->used, "%s%s%s%s",
+				      is_same ? ", " : out->used ? "; " : "", is_same ? "" : why, is_same ? "" : ": ",
+				      esp_transform_text(words, t));
+	memcpy(out->why, why, strlen(why) + 1);
+}
+
+static void child_fit(struct check *check, const struct provider *kernel, struct child_settings *child)
+{
+	struct left_out out = { .used = 0 };
+	struct esp_transforms *proposals = &child->proposals;
+	const struct config_node *node = child->node;
+	char why[WHY_MAX] = "";
+	size_t kept = 0;
+
+	if (fit_lacks(kernel, child, NULL, why)) {
+		check_error(check, node, "%s", why);
+		return;
+	}
+	for (size_t i = 0; i < proposals->count; i++) {
+		if (fit_lacks(kernel, child, &proposals->at[i], why))
+			leave_out(&out, &proposals->at[i], why);
+		else
+			proposals->at[kept++] = proposals->at[i];
+	}
+	if (proposals->count > 0 && kept == 0)
+		check_error(check, node, "none of its proposals can be installed: %s", out.text);
+	else if (out.count > 0)
+		log_info(check->log, "%s:%u: <%s>: proposals that cannot be installed are left out: %s", node->file, node->line, node->name,
+			 out.text);
+	proposals->count = kept;
+}
+
+int fit_settings(struct settings *s, const struct provider *kernel, const struct log_context *log)
+{
+	struct check check = { .log = log };
+
+	for (size_t i = 0; kernel && i < s->connection_count; i++)
+		for (size_t k = 0; k < s->connections[i].child_count; k++)
+			child_fit(&check, kernel, &s->connections[i].children[k]);
+	return check_result(&check);
+}
