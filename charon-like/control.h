@@ -31,6 +31,8 @@ struct control_host {
 	const struct plugins *plugins;
 	/* The settings in force, without a reference of their own. */
 	struct settings *(*settings)(void *arg);
+	/* Those in force; NULL: none. May be NULL. */
+	const struct shunts *(*shunts)(void *arg);
 	/* Reads the configuration again; lines of the log about it also go to `say`. */
 	int (*reload)(void *arg, void (*say)(void *to, const char *line), void *to);
 	/* The same for secrets alone. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "control_private.h"
+#include "shunts.h"
 #include "status.h"
 
 struct status;
@@ -160,6 +161,30 @@ static void put_removed(json_t *into, json_t *groups)
 	}
 }
 
+/* ---- shunts ---- */
+
+static json_t *shunt_json(const struct shunt_status *shunt)
+{
+	char local[SELECTOR_TEXT_MAX], remote[SELECTOR_TEXT_MAX];
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:o}", "name", shunt->settings->name,
+			 "action", shunt->settings->is_drop ? "drop" : "bypass", "local", selector_text(local, &shunt->settings->local),
+			 "remote", selector_text(remote, &shunt->settings->remote), "installed", shunt->is_installed,
+			 "dropped", shunt->is_counted ? json_integer((json_int_t)shunt->dropped) : json_null());
+}
+
+static json_t *shunts_json(const struct control *control)
+{
+	const struct control_host *host = &control->host;
+	const struct shunts *shunts = host->shunts ? host->shunts(host->arg) : NULL;
+	struct shunt_status shunt;
+	json_t *list = json_array();
+
+	for (size_t i = 0; shunts && shunts_at(shunts, i, &shunt); i++)
+		(void)json_array_append_new(list, shunt_json(&shunt));
+	return list;
+}
+
 static json_t *daemon_json(const struct control *control)
 {
 	const struct engine *engine = control->host.engine;
@@ -177,8 +202,9 @@ static json_t *document(const struct status *status)
 	put_configured(status, connections, groups);
 	put_removed(connections, groups);
 	json_t *unassigned = json_object_get(groups, "");
-	json_t *whole = json_pack("{s:i, s:o, s:o, s:o, s:o}", "schema", STATUS_SCHEMA,
+	json_t *whole = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "schema", STATUS_SCHEMA,
 				  "daemon", daemon_json(status->request.control), "connections", connections,
+				  "shunts", shunts_json(status->request.control),
 				  "unassigned", unassigned ? json_incref(unassigned) : json_array(),
 				  "strangers", strangers_json(status->request.control));
 	json_decref(groups);

@@ -93,6 +93,11 @@ static struct settings *host_settings(void *arg)
 	return ((struct daemon *)arg)->load.settings;
 }
 
+static const struct shunts *host_shunts(void *arg)
+{
+	return ((struct daemon *)arg)->shunts;
+}
+
 static int host_reload(void *arg, void (*say)(void *to, const char *line), void *to)
 {
 	return daemon_reload(arg, say, to);
@@ -115,7 +120,8 @@ static int open_control(struct daemon *d)
 {
 	struct control_host host = {
 		.log = d->engine.log, .bus = d->engine.bus, .engine = &d->engine, .plugins = d->load.plugins,
-		.settings = host_settings, .reload = host_reload, .reload_secrets = host_reload_secrets, .set_wanted = host_set_wanted, .arg = d,
+		.settings = host_settings, .shunts = host_shunts, .reload = host_reload, .reload_secrets = host_reload_secrets,
+		.set_wanted = host_set_wanted, .arg = d,
 	};
 
 	if (d->options.control_path)
@@ -192,13 +198,16 @@ static int fit_kernel(struct daemon *d)
 
 static int open_intents(struct daemon *d)
 {
+	d->shunts = shunts_new(&d->engine);
 	d->intents = intents_new(&d->engine, d->loop);
-	return d->intents ? 0 : FAULT_MEMORY;
+	return d->shunts && d->intents ? 0 : FAULT_MEMORY;
 }
 
 static int heed_intents(struct daemon *d)
 {
-	return intents_apply(d->intents, d->load.settings);
+	int fault = shunts_install(d->shunts, d->load.settings);
+
+	return fault ? fault : intents_apply(d->intents, d->load.settings);
 }
 
 static void network_changed(void *arg)
@@ -306,6 +315,7 @@ void daemon_free(struct daemon *d)
 		control_free(d->control);
 	intents_free(d->intents);
 	d->intents = NULL;
+	shunts_free(d->shunts);
 	/* ... what there is ends ... */
 	if (d->loop)
 		engine_close(d);

@@ -11,6 +11,7 @@
 #include "net.h"
 #include "net_watch.h"
 #include "pidfile.h"
+#include "shunts.h"
 
 /* A thread that runs a loop. */
 struct worker {
@@ -33,6 +34,7 @@ struct daemon {
 	struct net *net;
 	struct worker net_worker;
 	struct worker *workers;              /* one for each shard                                   */
+	struct shunts *shunts;
 	struct intents *intents;
 	struct net_watch *net_watch;         /* NULL: changes of addresses are not noticed           */
 	struct control *control;

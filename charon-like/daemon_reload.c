@@ -81,14 +81,17 @@ static int put_in_force(struct daemon *d, struct settings *settings, const struc
 	fault = engine_set_settings(d, settings);
 
 	if (!fault)
+		fault = shunts_install(d->shunts, settings);
+	if (!fault)
 		fault = intents_apply(d->intents, settings);
 	if (fault) {
 		log_error(log, "the new configuration cannot be used: %s", fault_text(fault));
 		/* Those that have it already get the old one back. */
-		if (engine_set_settings(d, d->load.settings) != 0)
+		if (engine_set_settings(d, d->load.settings) != 0 || shunts_install(d->shunts, d->load.settings) != 0)
 			log_error(log, "and the old one is not in force everywhere: restart keyferryd");
 		return fault;
 	}
+	shunts_sweep(d->shunts);
 	settings_unref(d->load.settings);
 	d->load.settings = settings_ref(settings);
 	return 0;

@@ -93,6 +93,16 @@ static void child_fit(struct check *check, const struct provider *kernel, struct
 	proposals->count = kept;
 }
 
+static void shunts_fit(struct check *check, const struct provider *kernel, const struct settings *s)
+{
+	const struct kernel_ipsec *ops = kernel->ops;
+	char why[WHY_MAX];
+
+	for (size_t i = 0; !(ops->features & KERNEL_SHUNT) && i < s->shunt_count; i++)
+		if (has_not(why, kernel, "shunts"))
+			check_error(check, s->shunts[i].node, "%s", why);
+}
+
 int fit_settings(struct settings *s, const struct provider *kernel, const struct log_context *log)
 {
 	struct check check = { .log = log };
@@ -100,5 +110,7 @@ int fit_settings(struct settings *s, const struct provider *kernel, const struct
 	for (size_t i = 0; kernel && i < s->connection_count; i++)
 		for (size_t k = 0; k < s->connections[i].child_count; k++)
 			child_fit(&check, kernel, &s->connections[i].children[k]);
+	if (kernel)
+		shunts_fit(&check, kernel, s);
 	return check_result(&check);
 }

@@ -12,6 +12,7 @@ enum kernel_feature {
 	KERNEL_ESN        = 1 << 1,
 	KERNEL_UDP_ENCAP  = 1 << 2,
 	KERNEL_TRANSPORT  = 1 << 3,
+	KERNEL_SHUNT      = 1 << 4,      /* policies with another action than IPSEC_PROTECT                          */
 };
 
 /* Marks our own packets (SO_MARK, also on the IKE and NAT port sockets), so that no policy route of ours catches them again. */
@@ -45,6 +46,9 @@ struct ipsec_sa {
 	struct ipsec_limits limits;
 };
 
+/* In the clear, whatever other policies say, or not at all. Among policies of the same selectors these win. */
+enum ipsec_action { IPSEC_PROTECT, IPSEC_BYPASS, IPSEC_DROP };
+
 /*
  * What is to be protected: packets from local_ts to remote_ts go through the outbound SA of `child`, and are dropped while
  * there is none: nothing leaves in the clear. The reverse is accepted only from the inbound SAs of `child`.
@@ -54,6 +58,7 @@ struct ipsec_policy {
 	bool transport;
 	struct selector local_ts, remote_ts;
 	struct address local, remote;    /* outer; remote may have family 0 when it is not known yet             */
+	enum ipsec_action action;        /* without IPSEC_PROTECT only `child`, which has no SAs, and the selectors matter */
 	bool want_acquire;               /* on-demand: tell the host about the first packet, and send it when there is an SA */
 };
 
@@ -111,6 +116,8 @@ struct kernel_ipsec {
 	 * protects never leaves in the clear.
 	 */
 	int (*policy_delete)(void *state, uint32_t child);
+	/* How many packets an IPSEC_DROP dropped; NULL: it does not count them. */
+	int (*policy_dropped)(void *state, uint32_t child, uint64_t *out);
 	/*
 	 * NULL: it can do every transform that the crypto backends can. True: not this one; `why` names what is missing and what to do. May
 	 * block: not for a shard. See fit.h.

@@ -16,6 +16,7 @@ static void settings_free(struct settings *s)
 	for (size_t i = 0; i < s->connection_count; i++)
 		connection_free(&s->connections[i]);
 	free(s->connections);
+	free(s->shunts);
 	for (size_t i = 0; i < s->psk_count; i++)
 		psk_free(&s->psks[i]);
 	free(s->psks);
@@ -49,8 +50,9 @@ static size_t count_of(const struct config_node *root, const char *element)
 static void read_all(struct check *check, struct settings *s, const struct config_node *root)
 {
 	s->connections = calloc(count_of(root, "connection") + 1, sizeof(*s->connections));
+	s->shunts = calloc(count_of(root, "shunt") + 1, sizeof(*s->shunts));
 	s->psks = calloc(count_of(root, "psk") + 1, sizeof(*s->psks));
-	if (!s->connections || !s->psks) {
+	if (!s->connections || !s->shunts || !s->psks) {
 		check->is_out_of_memory = true;
 		return;
 	}
@@ -60,6 +62,8 @@ static void read_all(struct check *check, struct settings *s, const struct confi
 		if (strcmp(node->name, "connection") == 0) {
 			s->connections[s->connection_count].index = s->connection_count;
 			connection_read(check, node, &s->connections[s->connection_count++]);
+		} else if (strcmp(node->name, "shunt") == 0) {
+			shunt_read(check, node, &s->shunts[s->shunt_count++]);
 		} else if (strcmp(node->name, "psk") == 0) {
 			psk_read(check, node, &s->psks[s->psk_count++]);
 		}
@@ -128,6 +132,16 @@ const struct connection_settings *settings_connection(const struct settings *s, 
 	return it ? it->at : NULL;
 }
 
+size_t settings_shunt_count(const struct settings *s)
+{
+	return s->shunt_count;
+}
+
+const struct shunt_settings *settings_shunt_at(const struct settings *s, size_t i)
+{
+	return i < s->shunt_count ? &s->shunts[i] : NULL;
+}
+
 /* ---- what changed ---- */
 
 static bool text_same(const char *a, const char *b)
@@ -166,4 +180,10 @@ bool child_settings_same(const struct child_settings *a, const struct child_sett
 	for (size_t i = 0; is_same && i < a->proposals.count; i++)
 		is_same = esp_transform_same(&a->proposals.at[i], &b->proposals.at[i]);
 	return is_same;
+}
+
+bool shunt_settings_same(const struct shunt_settings *a, const struct shunt_settings *b)
+{
+	return text_same(a->name, b->name) && a->is_drop == b->is_drop && selector_same(&a->local, &b->local) &&
+	       selector_same(&a->remote, &b->remote);
 }

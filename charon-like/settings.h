@@ -99,6 +99,14 @@ struct connection_settings {
 	size_t index;                        /* place in the file: the first that fits wins among equals             */
 };
 
+/* What passes beside all connections, in the clear, or does not pass at all. */
+struct shunt_settings {
+	const char *name;
+	bool is_drop;                        /* else it passes                                                       */
+	struct selector local, remote;
+	const struct config_node *node;
+};
+
 /* A pre-shared key and who it is for; the more ids of an SA's two ends it names, the better it fits. */
 struct psk_id {
 	bool is_range;                       /* "10.0.0.0/8", "%any": an address range; else an identity             */
@@ -160,6 +168,8 @@ void settings_secret_files(struct config *config, config_saw *saw, void *arg);
 size_t settings_connection_count(const struct settings *s);
 const struct connection_settings *settings_connection_at(const struct settings *s, size_t i);
 const struct connection_settings *settings_connection(const struct settings *s, const char *name);
+size_t settings_shunt_count(const struct settings *s);
+const struct shunt_settings *settings_shunt_at(const struct settings *s, size_t i);
 /*
  * Calls `visit` for connections whose addresses fit until it returns true, and returns that one; NULL: none. The most specific
  * remote comes first: a host, a range by its size, a host name, %any; then those that name the local address; then the order of
@@ -182,5 +192,6 @@ const struct psk_settings *settings_psk(const struct settings *s, const struct a
  */
 bool connection_settings_same(const struct connection_settings *a, const struct connection_settings *b);
 bool child_settings_same(const struct child_settings *a, const struct child_settings *b);
+bool shunt_settings_same(const struct shunt_settings *a, const struct shunt_settings *b);
 
 #endif

@@ -130,6 +130,7 @@ void cross_check(struct check *check, const struct settings *s)
 	const struct config_node *root = config_root(s->config);
 
 	all_twice_check(check, root, "connection", "name");
+	all_twice_check(check, root, "shunt", "name");
 	all_twice_check(check, root, "plugin", "name");
 	all_twice_check(check, root, "psk", "ids");
 	for (size_t i = 0; i < s->connection_count; i++) {

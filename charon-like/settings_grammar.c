@@ -46,7 +46,7 @@ static const struct element_rule rules[] = {
 		.name = "keyferry",
 		.attributes = nothing,
 		.required = nothing,
-		.children = WORDS("daemon", "plugin", "connection", "psk"),
+		.children = WORDS("daemon", "plugin", "connection", "shunt", "psk"),
 		.once = WORDS("daemon"),
 		.needs = no_needs,
 	}, {
@@ -98,6 +98,13 @@ static const struct element_rule rules[] = {
 		.attributes = WORDS("name", "local", "remote", "mode", "proposals", "lifetime", "lifetime-bytes",
 				    "lifetime-packets", "replay-window", "mtu"),
 		.required = WORDS("name"),
+		.children = nothing,
+		.once = nothing,
+		.needs = no_needs,
+	}, {
+		.name = "shunt",
+		.attributes = WORDS("name", "action", "local", "remote"),
+		.required = WORDS("name", "action", "remote"),
 		.children = nothing,
 		.once = nothing,
 		.needs = no_needs,

@@ -32,6 +32,8 @@ struct settings {
 	struct config *config;
 	struct connection_settings *connections;
 	size_t connection_count;
+	struct shunt_settings *shunts;
+	size_t shunt_count;
 	struct psk_settings *psks;
 	size_t psk_count;
 	struct lookup names;                     /* connections                                      */
@@ -93,10 +95,11 @@ const char *words_hint(char *out, size_t size, const char *word, const char *con
 /* Says in a clause what is wrong with an address, prefix or range. */
 const char *range_fault(char *out, size_t size, const char *text);
 
-/* settings_connection.c, settings_child.c, settings_secret.c: elements. They fill what they can. */
+/* settings_connection.c, settings_child.c, settings_shunt.c, settings_secret.c: elements. They fill what they can. */
 void connection_read(struct check *check, const struct config_node *node, struct connection_settings *c);
 void child_read(struct check *check, const struct config_node *node, struct child_settings *child);
 void children_check(struct check *check, const struct connection_settings *c);
+void shunt_read(struct check *check, const struct config_node *node, struct shunt_settings *shunt);
 void psk_read(struct check *check, const struct config_node *node, struct psk_settings *psk);
 void secret_read(struct check *check, const struct config_node *node, struct secret *out);
 const struct config_node *node_child(const struct config_node *node, const char *name);

@@ -169,6 +169,17 @@ static void print_connection(FILE *out, const json_t *connection)
 		print_failure(out, "    ", item);
 }
 
+static void print_shunt(FILE *out, const json_t *shunt)
+{
+	fprintf(out, "shunt %s: %s %s ... %s", text_of(shunt, "name"), text_of(shunt, "action"), text_of(shunt, "local"),
+		text_of(shunt, "remote"));
+	if (!flag_of(shunt, "installed"))
+		fputs(", not in force: see the log", out);
+	if (has_number(shunt, "dropped"))
+		fprintf(out, ", %lld packets dropped", (long long)number_of(shunt, "dropped"));
+	fputc('\n', out);
+}
+
 void status_print(FILE *out, const json_t *status)
 {
 	const json_t *daemon = json_object_get(status, "daemon"), *item;
@@ -186,6 +197,8 @@ void status_print(FILE *out, const json_t *status)
 		print_connection(out, item);
 	if (json_array_size(json_object_get(status, "connections")) == 0)
 		fputs("no connections are configured\n", out);
+	json_array_foreach(json_object_get(status, "shunts"), i, item)
+		print_shunt(out, item);
 	if (json_array_size(json_object_get(status, "unassigned")) > 0)
 		fputs("peers that are not assigned to a connection yet\n", out);
 	json_array_foreach(json_object_get(status, "unassigned"), i, item)

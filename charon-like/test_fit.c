@@ -95,6 +95,21 @@ static void features_count_as_algorithms_do(void)
 	fit_end(&f);
 }
 
+static void shunts_need_a_service_that_has_them(void)
+{
+	struct fixture f;
+	struct run run;
+	struct settings *s = run_good(&run, "keyferry\n shunt name=a action=drop remote=10.0.0.0/8\n");
+
+	(void)fit(&f, "mode=tunnel", 0);
+	CU_ASSERT_EQUAL(fit_settings(s, &f.kernel, log_root(f.log.log)), FAULT_INPUT);
+	CU_ASSERT(kept_log_has(&f.log, "t.conf:2: <shunt>: kernel service fake has no shunts"));
+	f.ops.features = KERNEL_SHUNT;
+	CU_ASSERT_EQUAL(fit_settings(s, &f.kernel, log_root(f.log.log)), 0);
+	run_end(&run);
+	fit_end(&f);
+}
+
 static void without_a_service_nothing_is_refused(void)
 {
 	struct fixture f;
@@ -109,6 +124,7 @@ static const struct unit_case cases[] = {
 	{ "what it lacks is left out, and said once", what_it_lacks_is_left_out_and_said_once },
 	{ "where nothing is left the child is refused with place, algorithm and module", where_nothing_is_left_it_is_refused },
 	{ "features of the service count as algorithms do", features_count_as_algorithms_do },
+	{ "shunts need a service that has them", shunts_need_a_service_that_has_them },
 	{ "without a service nothing is refused", without_a_service_nothing_is_refused },
 };
 

@@ -73,6 +73,10 @@ const struct broken_file broken_files[] = {
 	{ HEAD "<daemon log-level=\"inf\"/>\n" TAIL, NULL, 2, "did you mean 'info'?", SCHEMA_REFUSES },
 	{ HEAD "<daemon watch=\"on\"/>\n" TAIL, NULL, 2, "there is: no, yes", SCHEMA_REFUSES },
 	{ HEAD "<daemon port=\"4500\"/>\n" TAIL, NULL, 2, "they must differ", SCHEMA_PASSES },
+	{ HEAD "<shunt name=\"a\" action=\"pass\" remote=\"10.0.0.0/8\"/>\n" TAIL, NULL, 2, "unknown action 'pass'", SCHEMA_REFUSES },
+	{ HEAD "<shunt name=\"a\" action=\"drop\"/>\n" TAIL, NULL, 2, "attribute 'remote' is missing", SCHEMA_REFUSES },
+	{ HEAD "<shunt name=\"a\" action=\"drop\" remote=\"10.0.0.0/33\"/>\n" TAIL, NULL, 2, "is not an address", SCHEMA_REFUSES },
+	{ HEAD "<shunt name=\"a\" action=\"drop\" remote=\"dynamic\"/>\n" TAIL, NULL, 2, "is not an address", SCHEMA_PASSES },
 	/* -- values -- */
 	{ OPEN REMOTE CHILD "</connection>\n<connection name=\"a\">\n" REMOTE CHILD CLOSE, NULL, 6, "one with name 'a' already", SCHEMA_PASSES },
 	{ MORE("<child name=\"b\" local=\"10.0.0.0/8\"/>"), NULL, 5, "there is a child 'b'", SCHEMA_PASSES },

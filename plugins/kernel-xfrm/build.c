@@ -66,11 +66,11 @@ struct xfrm_selector build_selector(const struct prefix *from, const struct pref
 }
 
 uint32_t build_priority(const struct prefix *remote, const struct prefix *local, const struct selector *remote_ts,
-			const struct selector *local_ts)
+			const struct selector *local_ts, bool is_shunt)
 {
 	uint32_t rank = (uint32_t)(remote_ts->port != 0) + (local_ts->port != 0) + (remote_ts->protocol || local_ts->protocol);
 
-	return PRIORITY_FIRST + ((128u - remote->bits) * 129 + (128u - local->bits)) * 4 + (3 - rank);
+	return PRIORITY_FIRST + (((128u - remote->bits) * 129 + (128u - local->bits)) * 4 + (3 - rank)) * 2 + !is_shunt;
 }
 
 /* ---- SAs ---- */
@@ -308,8 +308,8 @@ struct nlmsghdr *build_policy(struct netlink *n, uint16_t type, const struct rul
 	info->lft = no_limits();
 	info->priority = priority;
 	info->dir = (uint8_t)key->direction;
-	info->action = XFRM_POLICY_ALLOW;
-	if (policy)
+	info->action = policy && policy->action == IPSEC_DROP ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW;
+	if (policy && policy->action == IPSEC_PROTECT)
 		put_template(request, policy, key);
 	return request;
 }

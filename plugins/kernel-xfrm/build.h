@@ -18,7 +18,7 @@
 enum {
 	/*
 	 * Smaller goes first. What lets neighbours be found stands before everything, then the more specific before the less as with
-	 * routes: long remote prefixes, then long local ones, then ports.
+	 * routes: long remote prefixes, then long local ones, then ports; at a tie a shunt.
 	 */
 	PRIORITY_NEIGHBOUR = 512, PRIORITY_FIRST = 1024,
 	REQID_SPI = 0x6b666572,                /* "kfer": SPIs that wait for their SA */
@@ -40,7 +40,7 @@ struct xfrm_selector build_selector(const struct prefix *from, const struct pref
 				    const struct selector *to_ts);
 /* By the prefixes of the remote and the local side. */
 uint32_t build_priority(const struct prefix *remote, const struct prefix *local, const struct selector *remote_ts,
-			const struct selector *local_ts);
+			const struct selector *local_ts, bool is_shunt);
 
 /* NEWSA or UPDSA. False: an algorithm that the kernel interface has no name for. */
 bool build_sa(struct netlink *n, uint16_t type, const struct ipsec_sa *sa, struct nlmsghdr **out) MUST_CHECK;

@@ -42,7 +42,7 @@ static void add_directions(struct rules *rules, const struct prefix *local, cons
 	const struct selector *remote_ts = is_bypass ? &anything : &policy->remote_ts;
 	struct xfrm_selector out = build_selector(local, remote, local_ts, remote_ts);
 	struct xfrm_selector in = build_selector(remote, local, remote_ts, local_ts);
-	uint32_t priority = build_priority(remote, local, remote_ts, local_ts);
+	uint32_t priority = build_priority(remote, local, remote_ts, local_ts, policy->action != IPSEC_PROTECT);
 
 	add_rule(rules, &in, XFRM_POLICY_IN, priority, is_bypass);
 	if (!policy->transport)
@@ -63,7 +63,7 @@ static struct address_range of_family(const struct address_range *range, uint8_t
 /* A network whose remote side is everything still reaches itself. */
 static bool reaches_itself(const struct ipsec_policy *policy, const struct address_range *local, const struct address_range *remote)
 {
-	return !policy->transport && address_range_covers(remote, local) && !address_range_covers(local, remote);
+	return policy->action == IPSEC_PROTECT && !policy->transport && address_range_covers(remote, local) && !address_range_covers(local, remote);
 }
 
 static void add_family(struct rules *rules, const struct ipsec_policy *policy, uint8_t family)
@@ -154,7 +154,7 @@ static void rule_put(struct xfrm *x, struct rule *rule)
 	if (rule->count > 0)
 		return;
 	HASH_DELETE(hh, x->rules, rule);
-	free(rule->owners);
+	free(rule->claims);
 	free(rule);
 }
 
@@ -163,20 +163,20 @@ static void disown(struct rule *rule, uint32_t child)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < rule->count; i++)
-		if (rule->owners[i] != child)
-			rule->owners[kept++] = rule->owners[i];
+		if (rule->claims[i].owner != child)
+			rule->claims[kept++] = rule->claims[i];
 	rule->count = kept;
 }
 
 static bool is_top(const struct rule *rule, uint32_t child)
 {
-	return rule->count > 0 && rule->owners[rule->count - 1] == child;
+	return rule->count > 0 && rule->claims[rule->count - 1].owner == child;
 }
 
 static bool owns(const struct rule *rule, uint32_t child)
 {
 	for (size_t i = 0; i < rule->count; i++)
-		if (rule->owners[i] == child)
+		if (rule->claims[i].owner == child)
 			return true;
 	return false;
 }
@@ -186,30 +186,49 @@ static int make_room(struct rule *rule)
 {
 	if (rule->count < rule->size)
 		return 0;
-	uint32_t *grown = realloc(rule->owners, (rule->size * 2 + 2) * sizeof(*grown));
+	struct claim *grown = realloc(rule->claims, (rule->size * 2 + 2) * sizeof(*grown));
 	if (!grown)
 		return FAULT_MEMORY;
-	rule->owners = grown;
+	rule->claims = grown;
 	rule->size = rule->size * 2 + 2;
 	return 0;
 }
 
-static void own(struct rule *rule, uint32_t child)
+static void own(struct rule *rule, const struct claim *claim)
 {
 	disown(rule, ORPHAN);
-	disown(rule, child);
-	rule->owners[rule->count++] = child;
+	disown(rule, claim->owner);
+	size_t at = rule->count++;
+	for (; at > 0 && rule->claims[at - 1].priority < claim->priority; at--)
+		rule->claims[at] = rule->claims[at - 1];
+	rule->claims[at] = *claim;
+}
+
+/* A shunt stands before it. */
+static bool is_behind(const struct rule *rule, const struct claim *claim)
+{
+	for (size_t i = 0; i < rule->count; i++)
+		if (rule->claims[i].owner != ORPHAN && rule->claims[i].owner != claim->owner && rule->claims[i].priority < claim->priority)
+			return true;
+	return false;
 }
 
 /* ---- the kernel ---- */
 
 /* Of the owner whose turn it is. A selector that is nobody's of ours yet must not be another program's. */
-static int install(struct xfrm *x, const struct rule *rule, const struct owner *owner, bool is_new)
+static int install(struct xfrm *x, const struct rule *rule, const struct claim *claim, const struct owner *owner)
 {
-	const struct ipsec_policy *policy = rule->is_bypass ? NULL : &owner->policy;
-	uint16_t type = is_new ? XFRM_MSG_NEWPOLICY : XFRM_MSG_UPDPOLICY;
+	const struct ipsec_policy *policy = claim->is_bypass ? NULL : &owner->policy;
+	uint16_t type = rule->count == 0 ? XFRM_MSG_NEWPOLICY : XFRM_MSG_UPDPOLICY;
 
-	return netlink_talk(&x->netlink, build_policy(&x->netlink, type, &rule->key, rule->priority, policy), NULL, NULL);
+	return netlink_talk(&x->netlink, build_policy(&x->netlink, type, &rule->key, claim->priority, policy), NULL, NULL);
+}
+
+static int install_top(struct xfrm *x, const struct rule *rule)
+{
+	const struct claim *top = &rule->claims[rule->count - 1];
+
+	return install(x, rule, top, owner_find(x, top->owner));
 }
 
 static int uninstall(struct xfrm *x, const struct rule_key *key)
@@ -238,7 +257,7 @@ static int leave_rule(struct xfrm *x, struct rule *rule, const struct owner *own
 	if (rule->count == 0)
 		error = uninstall(x, &rule->key);
 	else if (was_top)
-		error = install(x, rule, owner_find(x, rule->owners[rule->count - 1]), false);
+		error = install_top(x, rule);
 	rule_put(x, rule);
 	return error;
 }
@@ -268,11 +287,12 @@ static int enter_rule(struct xfrm *x, const struct rules *rules, size_t i, const
 
 	if (!rule)
 		return ENOMEM;
-	rule->priority = rules->priority[i];
-	rule->is_bypass = rules->is_bypass[i];
-	int error = make_room(rule) ? ENOMEM : install(x, rule, owner, rule->count == 0);
+	struct claim claim = { .owner = owner->id, .priority = rules->priority[i], .is_bypass = rules->is_bypass[i] };
+	int error = make_room(rule) ? ENOMEM : 0;
+	if (!error && !is_behind(rule, &claim))
+		error = install(x, rule, &claim, owner);
 	if (!error)
-		own(rule, owner->id);
+		own(rule, &claim);
 	rule_put(x, rule);
 	return error;
 }
@@ -295,7 +315,7 @@ static int enter_rules(struct xfrm *x, struct owner *owner, const struct rules *
 		struct rule *rule = rule_get(x, &rules->at[i]);
 		bool stays = old && has_rule(old, &rules->at[i]);
 		if (rule)
-			(void)(stays ? install(x, rule, owner, false) : leave_rule(x, rule, owner));
+			(void)(stays ? install_top(x, rule) : leave_rule(x, rule, owner));
 	}
 	free(old);
 	return fault;
@@ -459,7 +479,7 @@ void policy_follow(struct xfrm *x, uint32_t child, const struct address *local, 
 	for (size_t i = 0; rules && i < rules->count; i++) {
 		struct rule *rule;
 		HASH_FIND(hh, x->rules, &rules->at[i], sizeof(rules->at[i]), rule);
-		int one = rule && is_top(rule, child) ? install(x, rule, owner, false) : 0;
+		int one = rule && is_top(rule, child) ? install_top(x, rule) : 0;
 		error = error ? error : one;
 	}
 	if (error)
@@ -475,8 +495,7 @@ int orphan_add(struct xfrm *x, const struct rule_key *key, uint32_t priority)
 
 	if (!rule || make_room(rule))
 		return FAULT_MEMORY;
-	rule->priority = priority;
-	own(rule, ORPHAN);
+	own(rule, &(struct claim){ .owner = ORPHAN, .priority = priority });
 	return 0;
 }
 

@@ -217,6 +217,57 @@ static void equal_selectors_are_the_newest_childs(void)
 	test_kernel_close();
 }
 
+static struct ipsec_policy shunt(uint32_t id, enum ipsec_action action, const char *local, const char *remote)
+{
+	return (struct ipsec_policy){ .child = id, .action = action, .local_ts = test_selector(local), .remote_ts = test_selector(remote) };
+}
+
+static void a_shunt_has_no_template(void)
+{
+	struct xfrm *x = test_kernel_open();
+	struct ipsec_policy pass = shunt(1, IPSEC_BYPASS, "10.1.0.0/16", "0.0.0.0/0"), drop = shunt(2, IPSEC_DROP, "0.0.0.0/0", "10.2.0.0/16[tcp/22]");
+
+	CU_ASSERT(policy_add(x, &pass) == 0 && policy_add(x, &drop) == 0);
+	/* Forwarded too; and a network does not reach itself beside it, for that is in it. */
+	CU_ASSERT_EQUAL_FATAL(test_kernel->count, 6);
+	for (size_t i = 0; i < 6; i++) {
+		CU_ASSERT_PTR_NULL(template_of(test_request(i)));
+		CU_ASSERT_EQUAL(policy_of(test_request(i))->action, i < 3 ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW);
+	}
+	CU_ASSERT_EQUAL(ntohs(policy_of(test_request(0))->sel.dport), 22);
+	CU_ASSERT(policy_delete(x, 1) == 0 && policy_delete(x, 2) == 0);
+	CU_ASSERT(x->rules == NULL && x->owners == NULL);
+	test_kernel_close();
+}
+
+static void at_a_tie_the_shunt_wins(void)
+{
+	struct xfrm *x = test_kernel_open();
+	struct ipsec_policy child = test_policy(77, "10.1.0.0/16", "10.2.0.0/16"), drop = shunt(2, IPSEC_DROP, "10.1.0.0/16", "10.2.0.0/16");
+
+	CU_ASSERT_EQUAL(policy_add(x, &child), 0);
+	uint32_t of_child = policy_of(test_request(0))->priority;
+	CU_ASSERT_EQUAL(policy_add(x, &drop), 0);
+	CU_ASSERT(policy_of(test_request(0))->priority < of_child);
+	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_UPDPOLICY);
+	/* Also over a child that comes later, and it changes nothing in the kernel. */
+	test_kernel->count = 0;
+	CU_ASSERT_EQUAL(policy_add(x, &child), 0);
+	CU_ASSERT_EQUAL(test_kernel->count, 0);
+	CU_ASSERT_EQUAL(policy_delete(x, 2), 0);
+	CU_ASSERT_EQUAL(test_kernel->count, 3);
+	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_UPDPOLICY);
+	CU_ASSERT(template_of(test_request(0)) && template_of(test_request(0))->reqid == 77);
+	CU_ASSERT_EQUAL(policy_of(test_request(0))->priority, of_child);
+	/* A narrower child goes before it all the same. */
+	CU_ASSERT_EQUAL(policy_add(x, &drop), 0);
+	uint32_t of_shunt = policy_of(test_request(0))->priority;
+	child = test_policy(78, "10.1.0.0/16", "10.2.3.0/24");
+	CU_ASSERT_EQUAL(policy_add(x, &child), 0);
+	CU_ASSERT(policy_of(test_request(0))->priority < of_shunt);
+	test_kernel_close();
+}
+
 static void half_a_policy_is_none(void)
 {
 	struct xfrm *x = test_kernel_open();
@@ -514,6 +565,8 @@ static const struct unit_case cases[] = {
 	{ "a policy goes with the last outbound SA", a_policy_goes_with_the_last_outbound_sa },
 	{ "a policy that is replaced leaves no gap", a_policy_that_is_replaced_leaves_no_gap },
 	{ "equal selectors are the newest child's", equal_selectors_are_the_newest_childs },
+	{ "a shunt passes or drops what it selects, in all directions", a_shunt_has_no_template },
+	{ "at a tie the shunt wins, a narrower child goes before it", at_a_tie_the_shunt_wins },
 	{ "half a policy is none", half_a_policy_is_none },
 	{ "a policy follows its outbound SA", a_policy_follows_its_outbound_sa },
 	{ "what an earlier run left is taken over", what_an_earlier_run_left_is_taken_over },

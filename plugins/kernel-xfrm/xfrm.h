@@ -43,14 +43,19 @@ struct owner {
 	struct ipsec_policy policy;
 };
 
-/* A policy in the kernel. Children may have the same selectors: then it is the newest one's, and the others wait. */
+/* What an owner wants of a rule. */
+struct claim {
+	uint32_t owner;                        /* id; ORPHAN alone: an earlier run's                          */
+	uint32_t priority;
+	bool is_bypass;                        /* of a child whose network reaches itself; else as the owner's policy says */
+};
+
+/* A policy in the kernel. Several may want the same selectors: then it is a shunt's, else the newest child's, and the others wait. */
 struct rule {
 	UT_hash_handle hh;
 	struct rule_key key;
-	uint32_t priority;
-	bool is_bypass;
 	size_t count, size;
-	uint32_t *owners;                      /* ids; the last one's is installed. ORPHAN alone: an earlier run's */
+	struct claim *claims;                  /* the last one's is installed                                 */
 };
 
 struct xfrm {
