@@ -10,7 +10,7 @@
 
 #include "xfrm.h"
 
-enum { SOCKET_BUFFER = 4 << 20, ORPHAN_LOOK_MS = 100 };
+enum { SOCKET_BUFFER = 4 << 20, ORPHAN_LOOK_MS = 100, RESYNC_AGAIN_MS = 1000 };
 
 /* All of these only post what they are told to a loop: they may be called under the lock. */
 static void tell_acquire(struct xfrm *x, uint32_t reqid)
@@ -138,6 +138,7 @@ static void resync(struct xfrm *x)
 		e->is_seen = false;
 	int error = netlink_talk(&x->netlink, netlink_request(&x->netlink, XFRM_MSG_GETSA, NLM_F_DUMP, sizeof(struct xfrm_usersa_info),
 							      &head), look_at, x);
+	x->resync_at = error ? x->now() + RESYNC_AGAIN_MS : 0;
 	if (error) {
 		xfrm_complain(x, "events-lost", "cannot list the SAs to find out what the kernel said", error);
 		return;
@@ -179,6 +180,20 @@ static void look_for_orphans(struct xfrm *x)
 	x->orphans_until = 0;
 }
 
+void events_resync(struct xfrm *x)
+{
+	if (!x->resync_at || x->now() < x->resync_at)
+		return;
+	pthread_mutex_lock(&x->lock);
+	resync(x);
+	pthread_mutex_unlock(&x->lock);
+}
+
+static int wait_ms(const struct xfrm *x)
+{
+	return x->orphans_until ? ORPHAN_LOOK_MS : x->resync_at ? RESYNC_AGAIN_MS : -1;
+}
+
 static void ask_for_algorithms(struct xfrm *x)
 {
 	struct netlink *n = calloc(1, sizeof(*n));
@@ -200,9 +215,10 @@ static void *thread_main(void *arg)
 	pthread_setname_np(pthread_self(), "kernel-xfrm");
 	ask_for_algorithms(x);
 	while (!waiting[1].revents) {
-		int ready = poll(waiting, COUNT(waiting), x->orphans_until ? ORPHAN_LOOK_MS : -1);
+		int ready = poll(waiting, COUNT(waiting), wait_ms(x));
 
 		look_for_orphans(x);
+		events_resync(x);
 		if (ready > 0 && waiting[0].revents)
 			events_read(x);
 		else if (ready <= 0)

@@ -43,7 +43,7 @@ static const struct { int error; const char *advice; } advices[] = {
 	{ ESRCH,           "it is gone: another program, or `ip xfrm ... flush`, has removed it" },
 	{ ENOENT,          "it is gone: another program, or `ip xfrm ... flush`, has removed it" },
 	{ EPROTONOSUPPORT, "load the modules xfrm_user and esp4 (esp6 for IPv6)" },
-	{ ENOPROTOOPT,     "the kernel has no CONFIG_XFRM, or is older than 5.8 for IPv6; see encap in keyferry.xml(5)" },
+	{ ENOPROTOOPT,     "the kernel was built without it (CONFIG_XFRM, CONFIG_INET_ESP, CONFIG_INET6_ESP), or is older than 5.8, which ESP in UDP over IPv6 needs" },
 	{ EINVAL,          "the kernel may be too old for what was asked" },
 	{ ENOSYS,          "load the algorithm's module" },
 	{ ENOBUFS,         "the kernel has no memory left for it" },

@@ -141,7 +141,8 @@ bool probe_lacks(void *state, const struct esp_transform *t, char why[WHY_MAX])
 	for (size_t i = 0; i < needed && !is_lacking; i++) {
 		is_lacking = !all[i] || lacks(x, all[i]);
 		if (is_lacking && all[i])
-			snprintf(why, WHY_MAX, "the kernel lacks %s (try `modprobe -a %s`)", all[i]->words, all[i]->modules);
+			snprintf(why, WHY_MAX, "the kernel lacks %s (try `modprobe -a %s%s`)", all[i]->words, all[i]->modules,
+				 all[i]->kind == ALGORITHM_AEAD ? " seqiv" : "");
 		else if (is_lacking)
 			snprintf(why, WHY_MAX, "the kernel interface has no name for its %s", i ? "authentication" : "cipher");
 	}

@@ -224,7 +224,7 @@ static void each_error_has_a_fault_and_advice(void)
 		{ EEXIST,          FAULT_EXISTS,      "another program has installed the same" },
 		{ ESRCH,           FAULT_NOT_FOUND,   "it is gone" },
 		{ EPROTONOSUPPORT, FAULT_UNSUPPORTED, "load the modules xfrm_user and esp4" },
-		{ ENOPROTOOPT,     FAULT_UNSUPPORTED, "no CONFIG_XFRM" },
+		{ ENOPROTOOPT,     FAULT_UNSUPPORTED, "built without it (CONFIG_XFRM" },
 		{ ENOSYS,          FAULT_UNSUPPORTED, "lacks AES-CBC or HMAC-SHA2-256: load its modules (modprobe -a cbc aes_generic hmac sha256_generic authenc echainiv)" },
 		{ ENOENT,          FAULT_UNSUPPORTED, "lacks AES-CBC or HMAC-SHA2-256" },
 		{ ENOBUFS,         FAULT_MEMORY,      "no memory left" },

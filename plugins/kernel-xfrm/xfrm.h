@@ -77,6 +77,7 @@ struct xfrm {
 	_Atomic bool stopping;
 	int wake;                              /* eventfd                                                     */
 	uint64_t orphans_until;                /* 0: there are none. The thread's after the attach            */
+	uint64_t resync_at;                    /* the SAs could not be listed, which is done again then; 0: they were. The thread's */
 	uint64_t (*now)(void);                 /* ms of the loops' clock                                      */
 };
 
@@ -144,5 +145,7 @@ int events_start(struct xfrm *x) MUST_CHECK;
 void events_stop(struct xfrm *x);
 /* What the kernel has to say just now. When some was lost, the SAs are listed to find out what. */
 void events_read(struct xfrm *x);
+/* The same once more, where that failed and its time has come. */
+void events_resync(struct xfrm *x);
 
 #endif
