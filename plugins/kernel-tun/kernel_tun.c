@@ -88,7 +88,7 @@ static int start(struct core *core, const struct config_node *settings, void **s
 	}
 	t->host.log = log;
 	t->device.fd = t->wake[0] = t->wake[1] = -1;
-	t->wire.raw[0] = t->wire.raw[1] = t->wire.probe[0] = t->wire.probe[1] = -1;
+	t->wire.raw[0] = t->wire.raw[1] = t->wire.probe[0] = t->wire.probe[1] = t->wire.clear[0] = t->wire.clear[1] = -1;
 	int fault = tables_init(&t->tables);
 	if (fault)
 		log_error(log, "no memory for the packet tables of kernel-tun");

@@ -207,7 +207,20 @@ static int tun_sa_usage(void *state, uint32_t spi, bool inbound, const struct ad
 /* Under the lock. */
 static struct route_scope scope_of(const struct policy *policy)
 {
-	return (struct route_scope){ policy->local_ts, policy->remote_ts, policy->transport, policy->by_source };
+	return (struct route_scope){ policy->local_ts, policy->remote_ts, policy->transport, policy->by_source,
+				     policy->action != IPSEC_PROTECT };
+}
+
+/* What passes in the clear is not brought to the device: of it only comes there what goes the way of a child's or a drop's networks. */
+static int add_routes(struct tun *t, enum ipsec_action action, const struct route_scope *scope, unsigned fits)
+{
+	return action == IPSEC_BYPASS ? 0 : routes_add(&t->routes, scope, fits);
+}
+
+static void remove_routes(struct tun *t, enum ipsec_action action, const struct route_scope *scope)
+{
+	if (action != IPSEC_BYPASS)
+		routes_remove(&t->routes, scope);
 }
 
 static void remove_policy(struct tun *t, uint32_t child)
@@ -216,7 +229,7 @@ static void remove_policy(struct tun *t, uint32_t child)
 
 	struct route_scope scope = scope_of(policy);
 
-	routes_remove(&t->routes, &scope);
+	remove_routes(t, policy->action, &scope);
 	(void)!tables_remove_policy(&t->tables, child);
 }
 
@@ -239,6 +252,18 @@ static int tun_sa_delete(void *state, uint32_t spi, bool inbound, const struct a
 	return sa ? 0 : FAULT_NOT_FOUND;
 }
 
+/* A route knows no ranges of sources; to bypass the device needs a socket. */
+static int refuse_shunt(struct tun *t, const struct ipsec_policy *policy)
+{
+	const struct address_range *local = &policy->local_ts.range;
+
+	if (policy->action == IPSEC_DROP && local->family && address_range_prefix(local) < 0) {
+		log_at(t->host.log, LEVEL_ERROR, "tun-route", "what is dropped must come from a prefix, not from a range of addresses: write several");
+		return FAULT_UNSUPPORTED;
+	}
+	return policy->action == IPSEC_BYPASS ? wire_open_clear(&t->wire, policy->remote_ts.range.family) : 0;
+}
+
 /* The routes of the new policy come before those of the one that it replaces go. */
 static int tun_policy_add(void *state, const struct ipsec_policy *policy)
 {
@@ -246,17 +271,21 @@ static int tun_policy_add(void *state, const struct ipsec_policy *policy)
 
 	lock(t);
 	const struct policy *before = tables_policy(&t->tables, policy->child);
-	bool replaces = before != NULL;
+	/* Without anything before, what is removed is a bypass: nothing. */
+	enum ipsec_action was = before ? before->action : IPSEC_BYPASS;
 	struct route_scope old = before ? scope_of(before) : (struct route_scope){ .transport = false };
-	struct route_scope scope = { policy->local_ts, policy->remote_ts, policy->transport, policy_is_by_source(policy) };
-	int fault = routes_add(&t->routes, &scope, tables_mtu(&t->tables, policy->child));
+	struct route_scope scope = { policy->local_ts, policy->remote_ts, policy->transport, policy_is_by_source(policy),
+				     policy->action != IPSEC_PROTECT };
+	int fault = refuse_shunt(t, policy);
+	if (fault == 0)
+		fault = add_routes(t, policy->action, &scope, tables_mtu(&t->tables, policy->child));
 	if (fault == 0) {
 		fault = tables_set_policy(&t->tables, policy);
 		if (fault) {
 			log_error(t->host.log, "no memory for a policy");
-			routes_remove(&t->routes, &scope);
-		} else if (replaces) {
-			routes_remove(&t->routes, &old);
+			remove_routes(t, policy->action, &scope);
+		} else {
+			remove_routes(t, was, &old);
 		}
 	}
 	unlock(t);
@@ -277,6 +306,17 @@ static int tun_policy_delete(void *state, uint32_t child)
 	return exists ? 0 : FAULT_NOT_FOUND;
 }
 
+static int tun_policy_dropped(void *state, uint32_t child, uint64_t *out)
+{
+	struct tun *t = state;
+
+	lock(t);
+	const struct policy *policy = tables_policy(&t->tables, child);
+	*out = policy ? atomic_load(&policy->dropped) : 0;
+	unlock(t);
+	return policy ? 0 : FAULT_NOT_FOUND;
+}
+
 static void tun_receive(void *state, const struct esp_batch *batches, size_t count)
 {
 	struct tun *t = state;
@@ -291,7 +331,7 @@ static void tun_receive(void *state, const struct esp_batch *batches, size_t cou
 
 const struct kernel_ipsec tun_ops = {
 	.name = "tun",
-	.features = KERNEL_USERSPACE | KERNEL_ESN | KERNEL_UDP_ENCAP | KERNEL_TRANSPORT,
+	.features = KERNEL_USERSPACE | KERNEL_ESN | KERNEL_UDP_ENCAP | KERNEL_TRANSPORT | KERNEL_SHUNT,
 	.attach = tun_attach,
 	.detach = tun_detach,
 	.spi = tun_spi,
@@ -301,5 +341,6 @@ const struct kernel_ipsec tun_ops = {
 	.sa_delete = tun_sa_delete,
 	.policy_add = tun_policy_add,
 	.policy_delete = tun_policy_delete,
+	.policy_dropped = tun_policy_dropped,
 	.receive = tun_receive,
 };

@@ -149,6 +149,33 @@ static void carry(struct out_worker *w, struct esp_sa *sa, const struct vnet_hea
 		counter_add(&sa->outside_selector, 1);
 }
 
+/* As the device would have sent it: a super-packet in pieces. */
+static void pass(struct out_worker *w, const struct vnet_header *vnet, const struct inner *in, const uint8_t *packet)
+{
+	uint8_t *piece = w->batch.buffer;
+	struct segmenter s;
+	size_t size;
+
+	out_flush(w);
+	if (segment_begin(&s, vnet, in, packet, PACKET_MAX)) {
+		counter_add(&w->counts.malformed, 1);
+		return;
+	}
+	while ((size = segment_size(&s)) > 0) {
+		segment_next(&s, piece, piece + in->header_len);
+		if (!w->pass(w->arg, in, piece, size))
+			counter_add(&w->counts.failed, 1);
+	}
+}
+
+static void shunt(struct out_worker *w, struct policy *policy, const struct vnet_header *vnet, const struct inner *in, const uint8_t *packet)
+{
+	if (policy->action == IPSEC_DROP)
+		counter_add(&policy->dropped, 1);
+	else
+		pass(w, vnet, in, packet);
+}
+
 void out_packet(struct out_worker *w, const struct vnet_header *vnet, uint8_t *packet, size_t len)
 {
 	struct inner in;
@@ -158,9 +185,12 @@ void out_packet(struct out_worker *w, const struct vnet_header *vnet, uint8_t *p
 		counter_add(&w->counts.malformed, 1);
 		return;
 	}
-	const struct policy *policy = policies_find(&w->tables->policies, &w->cache, &in);
-	if (!policy) {
-		counter_add(&w->counts.no_policy, 1);
+	struct policy *policy = policies_find(&w->tables->policies, &w->cache, &in);
+	if (!policy || policy->action != IPSEC_PROTECT) {
+		if (policy)
+			shunt(w, policy, vnet, &in, packet);
+		else
+			counter_add(&w->counts.no_policy, 1);
 		return;
 	}
 	struct esp_sa *sa = atomic_load_explicit(&policy->child->out, memory_order_acquire);

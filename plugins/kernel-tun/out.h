@@ -42,6 +42,8 @@ struct out_worker {
 	void (*send)(void *arg, struct out_batch *batch);
 	/* Gives a packet of ours to the device. */
 	void (*answer)(void *arg, uint8_t *packet, size_t len);
+	/* Sends a packet in the clear, beside the device; false: it cannot. */
+	bool (*pass)(void *arg, const struct inner *in, const uint8_t *packet, size_t len);
 	void *arg;
 	uint64_t now;              /* milliseconds, set for each batch                          */
 	struct flow_cache cache;

@@ -84,9 +84,12 @@ struct policy *policy_new(const struct ipsec_policy *from, struct esp_child *chi
 	policy->transport = from->transport;
 	policy->want_acquire = from->want_acquire;
 	policy->by_source = policy_is_by_source(from);
+	policy->action = from->action;
 	policy->child = child;
 	policy->rank = (from->remote_ts.port != 0) + (from->local_ts.port != 0) +
 		       (from->remote_ts.protocol != 0 || from->local_ts.protocol != 0);
+	/* At a tie the shunt wins. */
+	policy->rank = 2 * policy->rank + (from->action != IPSEC_PROTECT);
 	add_entry(policy, AF_INET);
 	add_entry(policy, AF_INET6);
 	return policy;
@@ -287,6 +290,8 @@ bool policy_is_by_source(const struct ipsec_policy *policy)
 {
 	const struct address_range *local = &policy->local_ts.range, *remote = &policy->remote_ts.range;
 
+	if (policy->action != IPSEC_PROTECT)
+		return local->family && address_range_prefix(local) > 0;
 	return !policy->transport && address_range_weight(remote) == 0 && local->family && address_range_prefix(local) > 0 &&
 	       policy->local.family && !address_range_has(local, &policy->local);
 }

@@ -19,13 +19,15 @@ struct policy_entry {
 	uint8_t remote[16], local[16];
 };
 
-/* Immutable once published, but for what `child` points to. */
+/* Immutable once published, but for the count and what `child` points to. */
 struct policy {
 	struct retired retired;
 	struct selector local_ts, remote_ts;
 	unsigned rank;                 /* among equal prefixes: the larger goes first                */
 	bool transport, want_acquire;
 	bool by_source;                /* see policy_is_by_source()                                  */
+	enum ipsec_action action;
+	_Atomic uint64_t dropped;      /* IPSEC_DROP; the sending thread's                           */
 	struct esp_child *child;
 	size_t entry_count;
 	struct policy_entry entries[2];
@@ -47,7 +49,7 @@ struct shapes {
 /*
  * The remote side is everything and the local side is a network that the outer address is not in: then only packets from that network may be
  * sent our way, or the gateway itself would be cut off. Where the outer address is in it, a packet whose source is not chosen yet
- * would slip through such a rule in the clear.
+ * would slip through such a rule in the clear. What is dropped is always only what comes from its local side.
  */
 bool policy_is_by_source(const struct ipsec_policy *policy);
 

@@ -7,7 +7,7 @@
 #include <linux/rtnetlink.h>
 
 /* Rules stand in this order from `priority` on. */
-enum { ORDER_ANY, ORDER_SKIP, ORDER_NEAR, ORDER_CLASS, ORDER_END };
+enum { ORDER_ANY, ORDER_SKIP, ORDER_SHUNT, ORDER_NEAR, ORDER_CLASS, ORDER_END };
 
 enum { LEFTOVERS_MAX = 1024 };     /* of an earlier run; more than this many loops cannot be meant */
 
@@ -95,11 +95,11 @@ static int set_class(struct rules *r, bool add, int family, int index)
 
 	if (c->from.bits && c->from.family != family)
 		return 0;
-	if (c->from.bits)
+	if (c->from.bits && !c->is_shunt)
 		error = set_near(r, add, family, &c->from);
 	if (error && add)
 		return error;
-	struct nlmsghdr *request = rule_request(r, add, family, ORDER_CLASS, FR_ACT_TO_TBL);
+	struct nlmsghdr *request = rule_request(r, add, family, c->is_shunt ? ORDER_SHUNT : ORDER_CLASS, FR_ACT_TO_TBL);
 	put_from(request, &c->from);
 	if (c->protocol)
 		mnl_attr_put_u8(request, FRA_IP_PROTO, c->protocol);
@@ -209,15 +209,17 @@ static struct rule_class class_of(const struct route_scope *scope)
 		c.local_port = scope->local.port;
 		c.remote_port = scope->remote.port;
 	}
-	if (scope->by_source && prefixes_of(prefixes, &scope->local.range) == 1)
+	if (scope->by_source && prefixes_of(prefixes, &scope->local.range) == 1) {
 		c.from = prefixes[0];
+		c.is_shunt = scope->is_shunt;
+	}
 	return c;
 }
 
 static bool class_same(const struct rule_class *a, const struct rule_class *b)
 {
 	return a->protocol == b->protocol && a->local_port == b->local_port && a->remote_port == b->remote_port &&
-	       a->from.bits == b->from.bits && a->from.family == b->from.family && memcmp(a->from.ip, b->from.ip, sizeof(a->from.ip)) == 0;
+	       a->is_shunt == b->is_shunt && a->from.bits == b->from.bits && a->from.family == b->from.family && memcmp(a->from.ip, b->from.ip, sizeof(a->from.ip)) == 0;
 }
 
 int rules_find(const struct rules *r, const struct route_scope *scope)

@@ -12,13 +12,13 @@
 enum {
 	RULE_PROTOCOL = KERNEL_PROTOCOL,
 	RULE_CLASSES = 32,
-	RULE_TABLE = 27494, RULE_PRIORITY = 27494, RULE_PRIORITIES = 5,
+	RULE_TABLE = 27494, RULE_PRIORITY = 27494, RULE_PRIORITIES = 6,
 };
 
 /* What of a policy decides about its routes and rules. */
 struct route_scope {
 	struct selector local, remote;
-	bool transport, by_source;
+	bool transport, by_source, is_shunt;
 };
 
 /* What a routing decision can tell apart of a selector; all zero: any packet. */
@@ -26,6 +26,7 @@ struct rule_class {
 	struct prefix from;        /* bits 0: any source                                       */
 	uint8_t protocol;
 	uint16_t local_port, remote_port;
+	bool is_shunt;             /* also what stays within `from`                            */
 	size_t uses;
 };
 

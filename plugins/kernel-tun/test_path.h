@@ -24,6 +24,8 @@ struct path {
 	uint8_t device[PACKET_MAX];
 	size_t answer_len;
 	uint8_t answer[ICMP_ANSWER_MAX];
+	size_t clear_count, clear_len;         /* what bypassed the device, and the last of it */
+	uint8_t clear[PACKET_MAX];
 	unsigned moved;
 	struct address moved_to;
 	unsigned acquired, soft, hard, soft_inbound, hard_inbound;
@@ -52,6 +54,17 @@ static inline void on_answer(void *arg, uint8_t *at, size_t len)
 
 	memcpy(p->answer, at, len);
 	p->answer_len = len;
+}
+
+static inline bool on_clear(void *arg, const struct inner *in, const uint8_t *at, size_t len)
+{
+	struct path *p = arg;
+
+	(void)in;
+	memcpy(p->clear, at, len);
+	p->clear_len = len;
+	p->clear_count++;
+	return true;
 }
 
 static inline void on_device(void *arg, const struct iovec *pieces, size_t count)
@@ -115,7 +128,8 @@ static inline void path_open(enum test_suite suite)
 	path.in = calloc(1, sizeof(*path.in));
 	path.host = (struct kernel_host){ .acquire = on_acquire, .expire = on_expire, .moved = on_moved, .arg = &path };
 	CU_ASSERT_EQUAL_FATAL(tables_init(&path.near) | tables_init(&path.far), 0);
-	*path.out = (struct out_worker){ .tables = &path.near, .host = &path.host, .send = on_send, .answer = on_answer, .arg = &path,
+	*path.out = (struct out_worker){ .tables = &path.near, .host = &path.host, .send = on_send, .answer = on_answer, .pass = on_clear,
+					 .arg = &path,
 					 .now = 5000, .pool.used = IV_POOL };
 	path.in->tables = &path.far;
 	path.in->host = &path.host;

@@ -40,6 +40,13 @@ static void answer(void *tun, uint8_t *packet, size_t len)
 	device_write(&t->device, pieces, 2);
 }
 
+static bool pass(void *tun, const struct inner *in, const uint8_t *packet, size_t len)
+{
+	struct tun *t = tun;
+
+	return wire_send_clear(&t->wire, in, packet, len);
+}
+
 /* Reads until a batch is worth sending; false: the device has nothing more. */
 static bool read_device(struct tun *t)
 {
@@ -242,6 +249,7 @@ static void set_workers(struct tun *t)
 	t->out.host = &t->host;
 	t->out.send = send_batch;
 	t->out.answer = answer;
+	t->out.pass = pass;
 	t->out.arg = t;
 	t->out.pool.crypto = t->host.crypto;
 	t->out.pool.used = IV_POOL;

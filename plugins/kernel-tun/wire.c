@@ -67,8 +67,35 @@ void wire_close(struct wire *w)
 			close(w->raw[i]);
 		if (w->probe[i] >= 0)
 			close(w->probe[i]);
-		w->raw[i] = w->probe[i] = -1;
+		if (w->clear[i] >= 0)
+			close(w->clear[i]);
+		w->raw[i] = w->probe[i] = w->clear[i] = -1;
 	}
+}
+
+int wire_open_clear(struct wire *w, uint8_t family)
+{
+	_Atomic int *fd = &w->clear[family_index(family)];
+
+	if (atomic_load(fd) >= 0)
+		return 0;
+	/* Its packets bring their IP header along (raw(7)); the mark keeps them off our routes. */
+	atomic_store(fd, open_marked(family, SOCK_RAW, IPPROTO_RAW));
+	if (atomic_load(fd) >= 0)
+		return 0;
+	log_at(w->host->log, LEVEL_ERROR, "tun-raw", "no raw socket for %s packets that bypass the device (%s): grant CAP_NET_RAW and CAP_NET_ADMIN",
+	       family == AF_INET6 ? "IPv6" : "IPv4", strerror(errno));
+	return errno == EPERM ? FAULT_PERMISSION : FAULT_SYSTEM;
+}
+
+bool wire_send_clear(struct wire *w, const struct inner *in, const uint8_t *packet, size_t len)
+{
+	struct address to = { .family = in->family };
+	struct sockaddr_storage socket;
+
+	memcpy(to.ip, in->destination, address_len(in->family));
+	return sendto(atomic_load(&w->clear[family_index(in->family)]), packet, len, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&socket,
+		      address_to_socket(&to, &socket)) >= 0;
 }
 
 uint16_t wire_path_mtu(struct wire *w, const struct address *remote)

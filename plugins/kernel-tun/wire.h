@@ -21,6 +21,7 @@ struct wire_group {
 struct wire {
 	const struct kernel_host *host;
 	int raw[2];                /* IPv4, IPv6; -1: not available                               */
+	_Atomic int clear[2];      /* raw, for packets that bypass the device; -1: nobody needed it yet */
 	int probe[2];              /* UDP, to ask for the MTU of a path; under the writers' lock  */
 	bool no_segment;           /* the kernel has no UDP_SEGMENT                               */
 	struct esp_sa *shrunk;         /* its packets were too large for the path; until epoch_leave() */
@@ -37,6 +38,10 @@ void wire_open(struct wire *w, const struct kernel_host *host);
 void wire_close(struct wire *w);
 /* Sends all of the batch. */
 void wire_send(struct wire *w, const struct out_batch *batch);
+/* Under the writers' lock; once is enough. FAULT_PERMISSION, FAULT_SYSTEM. */
+int wire_open_clear(struct wire *w, uint8_t family) MUST_CHECK;
+/* The sending thread: a whole IP packet as it is, the way that it takes without the device. */
+bool wire_send_clear(struct wire *w, const struct inner *in, const uint8_t *packet, size_t len);
 /* Largest packet on the way to a peer. */
 uint16_t wire_path_mtu(struct wire *w, const struct address *remote);
 
