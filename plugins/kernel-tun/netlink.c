@@ -10,6 +10,9 @@ int netlink_open(struct netlink *n)
 	n->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	if (!n->socket)
 		return errno;
+	int on = 1;
+	/* Lists are of what is asked for only; kernels that do not know it give all. */
+	(void)mnl_socket_setsockopt(n->socket, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
 	if (mnl_socket_bind(n->socket, 0, MNL_SOCKET_AUTOPID) == 0)
 		return 0;
 	int error = errno;

@@ -29,6 +29,7 @@ static int open_all(struct tun *t)
 	fault = routes_start(&t->routes);
 	if (fault)
 		return fault;
+	t->leftovers_until = clock_system.now(clock_system.arg) + LEFTOVERS_MS;
 	wire_open(&t->wire, &t->host);
 	return threads_start(t);
 }

@@ -9,7 +9,7 @@
 
 #include "timer.h"
 
-enum { OWN_MS = 2000, OWN_MAX = 4096 };
+enum { OWN_MS = 2000, OWN_MAX = 4096, GUARD_METRIC = 0x6b660000 };
 
 /* What makes a route one; without padding, for the map. */
 struct route_key {
@@ -36,22 +36,29 @@ static void put_mtu(struct nlmsghdr *request, unsigned mtu)
 	mnl_attr_nest_end(request, metrics);
 }
 
-static int route_talk(struct routes *r, const struct route_key *key, bool add, unsigned mtu, const struct address *source)
+static struct nlmsghdr *route_request(struct routes *r, const struct route_key *key, bool add, uint8_t type)
 {
 	uint16_t flags = add ? NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE : NLM_F_ACK;
 	struct nlmsghdr *request = netlink_request(r->netlink, add ? RTM_NEWROUTE : RTM_DELROUTE, flags);
 	struct rtmsg *head = mnl_nlmsg_put_extra_header(request, sizeof(*head));
-	size_t len = address_len(key->family);
 
 	head->rtm_family = key->family;
 	head->rtm_dst_len = key->bits;
 	head->rtm_table = RT_TABLE_UNSPEC;
 	head->rtm_protocol = RULE_PROTOCOL;
-	head->rtm_scope = key->family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-	head->rtm_type = RTN_UNICAST;
+	head->rtm_scope = key->family == AF_INET && type == RTN_UNICAST ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	head->rtm_type = type;
 	mnl_attr_put_u32(request, RTA_TABLE, r->rules.table + key->class);
 	if (key->bits > 0)
-		mnl_attr_put(request, RTA_DST, len, key->ip);
+		mnl_attr_put(request, RTA_DST, address_len(key->family), key->ip);
+	return request;
+}
+
+static int route_talk(struct routes *r, const struct route_key *key, bool add, unsigned mtu, const struct address *source)
+{
+	struct nlmsghdr *request = route_request(r, key, add, RTN_UNICAST);
+	size_t len = address_len(key->family);
+
 	mnl_attr_put_u32(request, RTA_OIF, (uint32_t)r->device);
 	if (mtu)
 		put_mtu(request, mtu);
@@ -60,11 +67,64 @@ static int route_talk(struct routes *r, const struct route_key *key, bool add, u
 	return netlink_talk(r->netlink, request, NULL, NULL);
 }
 
+/* Counts only when there is no other; what comes for it is prohibited. */
+static int guard_talk(struct routes *r, const struct route_key *key, bool add)
+{
+	struct nlmsghdr *request = route_request(r, key, add, RTN_PROHIBIT);
+
+	mnl_attr_put_u32(request, RTA_PRIORITY, GUARD_METRIC);
+	return netlink_talk(r->netlink, request, NULL, NULL);
+}
+
+/* ---- an earlier run's ---- */
+
+static int find_route(const struct nlattr *attribute, void *data)
+{
+	struct route_key *key = data;
+
+	if (mnl_attr_get_type(attribute) == RTA_DST && mnl_attr_get_payload_len(attribute) <= sizeof(key->ip))
+		memcpy(key->ip, mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute));
+	return MNL_CB_OK;
+}
+
+static int find_table(const struct nlattr *attribute, void *data)
+{
+	if (mnl_attr_get_type(attribute) == RTA_TABLE && mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+		*(uint32_t *)data = mnl_attr_get_u32(attribute);
+	return MNL_CB_OK;
+}
+
+static bool is_wanted(const struct nlmsghdr *message, void *arg)
+{
+	const struct rtmsg *head = mnl_nlmsg_get_payload(message);
+	struct routes *r = arg;
+	struct route_key key = { .family = head->rtm_family, .bits = head->rtm_dst_len };
+	uint32_t table = head->rtm_table;
+	struct route *route;
+
+	(void)!mnl_attr_parse(message, sizeof(*head), find_route, &key);
+	(void)!mnl_attr_parse(message, sizeof(*head), find_table, &table);
+	if (table < r->rules.table || table >= r->rules.table + RULE_CLASSES)
+		return false;
+	key.class = (uint8_t)(table - r->rules.table);
+	HASH_FIND(hh, r->all, &key, sizeof(key), route);
+	return route != NULL;
+}
+
+void routes_sweep(struct routes *r)
+{
+	leftovers_remove(&r->leftovers, r->netlink, is_wanted, r);
+}
+
 int routes_start(struct routes *r)
 {
 	r->rules.netlink = r->netlink;
 	r->rules.log = r->log;
-	/* Routes of an earlier run went with its device; rules did not. */
+	if (leftovers_find(&r->leftovers, r->netlink))
+		log_error(r->log, "no memory to remove what an earlier run left of routing rules and routes");
+	if (r->leftovers.rule_count + r->leftovers.route_count > 0)
+		log_info(r->log, "an earlier run left %zu routing rules and %zu routes: they hold traffic back until those of this run are there",
+			 r->leftovers.rule_count, r->leftovers.route_count);
 	return rules_start(&r->rules);
 }
 
@@ -72,8 +132,10 @@ void routes_stop(struct routes *r)
 {
 	struct route *route, *next;
 
+	routes_sweep(r);
 	HASH_ITER(hh, r->all, route, next) {
 		(void)!route_talk(r, &route->key, false, 0, NULL);
+		(void)!guard_talk(r, &route->key, false);
 		HASH_DEL(r->all, route);
 		free(route);
 	}
@@ -150,6 +212,10 @@ static int route_ref(struct routes *r, const struct route_key *key, unsigned mtu
 	/* An address that is being checked for duplicates, or just went, cannot be preferred. */
 	if (error && source)
 		error = route_talk(r, key, true, mtu, NULL);
+	int unguarded = error ? 0 : guard_talk(r, key, true);
+	if (unguarded)
+		log_at(r->log, LEVEL_WARN, "tun-route", "cannot add a route of %u bits for when the TUN device is gone: %s", key->bits,
+		       strerror(unguarded));
 	if (error == 0)
 		return 0;
 	log_at(r->log, LEVEL_ERROR, "tun-route", "cannot add a route of %u bits to the TUN device: %s", key->bits, strerror(error));
@@ -166,6 +232,7 @@ static void route_unref(struct routes *r, const struct route_key *key)
 	if (!route || --route->uses > 0)
 		return;
 	int error = route_talk(r, key, false, 0, NULL);
+	(void)!guard_talk(r, key, false);
 	if (error && error != ESRCH)
 		log_at(r->log, LEVEL_WARN, "tun-route", "cannot remove a route to the TUN device: %s", strerror(error));
 	HASH_DEL(r->all, route);

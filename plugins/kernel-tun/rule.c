@@ -9,17 +9,16 @@
 /* Rules stand in this order from `priority` on. */
 enum { ORDER_ANY, ORDER_SKIP, ORDER_SHUNT, ORDER_NEAR, ORDER_CLASS, ORDER_END };
 
-enum { LEFTOVERS_MAX = 1024 };     /* of an earlier run; more than this many loops cannot be meant */
-
 static int family_of(int i)
 {
 	return i ? AF_INET6 : AF_INET;
 }
 
+/* Without NLM_F_EXCL: an earlier run may have left the same, which goes later. */
 static struct nlmsghdr *rule_request(struct rules *r, bool add, int family, int order, uint8_t action)
 {
 	struct nlmsghdr *request = netlink_request(r->netlink, add ? RTM_NEWRULE : RTM_DELRULE,
-						   add ? NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL : NLM_F_ACK);
+						   add ? NLM_F_ACK | NLM_F_CREATE : NLM_F_ACK);
 	struct fib_rule_hdr *head = mnl_nlmsg_put_extra_header(request, sizeof(*head));
 
 	head->family = (uint8_t)family;
@@ -109,56 +108,8 @@ static int set_class(struct rules *r, bool add, int family, int index)
 	return netlink_talk(r->netlink, request, NULL, NULL);
 }
 
-static int read_attribute(const struct nlattr *attribute, void *data)
-{
-	bool *is_ours = data;
-
-	if (mnl_attr_get_type(attribute) == FRA_PROTOCOL && mnl_attr_validate(attribute, MNL_TYPE_U8) >= 0)
-		*is_ours = mnl_attr_get_u8(attribute) == RULE_PROTOCOL;
-	return MNL_CB_OK;
-}
-
-/* Keeps the first rule of ours for deleting it. */
-static int find_leftover(const struct nlmsghdr *rule, void *arg)
-{
-	uint8_t *keep = arg;
-	bool is_ours = false;
-
-	if (rule->nlmsg_type != RTM_NEWRULE || rule->nlmsg_len > NETLINK_REQUEST || ((struct nlmsghdr *)(void *)keep)->nlmsg_len)
-		return MNL_CB_OK;
-	if (mnl_attr_parse(rule, sizeof(struct fib_rule_hdr), read_attribute, &is_ours) >= 0 && is_ours)
-		memcpy(keep, rule, rule->nlmsg_len);
-	return MNL_CB_OK;
-}
-
-static size_t remove_leftovers(struct rules *r, int family)
-{
-	_Alignas(struct nlmsghdr) uint8_t keep[NETLINK_REQUEST];
-	struct nlmsghdr *found = (struct nlmsghdr *)(void *)keep;
-	size_t count = 0;
-
-	for (; count < LEFTOVERS_MAX; count++) {
-		memset(keep, 0, sizeof(keep));
-		struct nlmsghdr *request = netlink_request(r->netlink, RTM_GETRULE, NLM_F_DUMP);
-		struct fib_rule_hdr *head = mnl_nlmsg_put_extra_header(request, sizeof(*head));
-
-		head->family = (uint8_t)family;
-		if (netlink_talk(r->netlink, request, find_leftover, keep) || found->nlmsg_len == 0)
-			break;
-		found->nlmsg_type = RTM_DELRULE;
-		found->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-		if (netlink_talk(r->netlink, found, NULL, NULL))
-			break;
-	}
-	return count;
-}
-
 int rules_start(struct rules *r)
 {
-	size_t left = remove_leftovers(r, AF_INET) + remove_leftovers(r, AF_INET6);
-
-	if (left > 0)
-		log_info(r->log, "removed %zu routing rules that an earlier run left", left);
 	for (int i = 0; i < 2; i++) {
 		int error = set_any(r, true, family_of(i));
 

@@ -40,7 +40,7 @@ struct rules {
 	struct rule_class classes[RULE_CLASSES];
 };
 
-/* Removes what an earlier run left and adds the rule for any packet. FAULT_SYSTEM. */
+/* Adds the rule for any packet. FAULT_SYSTEM. */
 int rules_start(struct rules *r) MUST_CHECK;
 void rules_stop(struct rules *r);
 /* Index of the class of a policy, with one use more; FAULT_FULL, FAULT_SYSTEM. */

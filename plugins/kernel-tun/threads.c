@@ -10,7 +10,7 @@
 #include "timer.h"
 #include "tun.h"
 
-enum { OUT, RAW, RECLAIM_MS = 10 };
+enum { OUT, RAW, RECLAIM_MS = 10, SWEEP_LOOK_MS = 500 };
 
 static uint64_t now_ms(void)
 {
@@ -86,12 +86,12 @@ static bool out_turn(struct tun *t, bool is_readable)
 	return more;
 }
 
-static bool has_retired(struct tun *t)
+static bool has_retired(const struct tun *t)
 {
 	return atomic_load_explicit(&t->tables.epoch.waiting, memory_order_relaxed) > 0;
 }
 
-static bool holds_packets(struct tun *t)
+static bool holds_packets(const struct tun *t)
 {
 	return atomic_load(&t->out.held.count) > 0;
 }
@@ -103,6 +103,26 @@ static void reclaim(struct tun *t)
 		return;
 	epoch_reclaim(&t->tables.epoch);
 	pthread_mutex_unlock(&t->tables.lock);
+}
+
+/* By now what is configured has its rules and routes again. */
+static void sweep(struct tun *t)
+{
+	if (t->leftovers_until == 0 || now_ms() < t->leftovers_until)
+		return;
+	pthread_mutex_lock(&t->tables.lock);
+	routes_sweep(&t->routes);
+	pthread_mutex_unlock(&t->tables.lock);
+	t->leftovers_until = 0;
+}
+
+static int wait_ms(const struct tun *t)
+{
+	int wait = t->leftovers_until ? SWEEP_LOOK_MS : -1;
+
+	if (holds_packets(t) && (wait < 0 || t->out.held.wait < wait))
+		wait = t->out.held.wait;
+	return has_retired(t) ? RECLAIM_MS : wait;
 }
 
 static void drain(int fd)
@@ -126,10 +146,11 @@ static void *out_run(void *arg)
 	struct pollfd fds[2] = { { .fd = t->device.fd, .events = POLLIN }, { .fd = t->wake[OUT], .events = POLLIN } };
 
 	while (!atomic_load_explicit(&t->stopping, memory_order_acquire)) {
-		if (poll(fds, 2, has_retired(t) ? RECLAIM_MS : holds_packets(t) ? t->out.held.wait : -1) < 0)
+		if (poll(fds, 2, wait_ms(t)) < 0)
 			continue;
 		if (fds[1].revents)
 			drain(t->wake[OUT]);
+		sweep(t);
 		if (fds[0].revents & (POLLERR | POLLNVAL))
 			fds[0] = (struct pollfd){ .fd = give_up_device(t) };
 		while (out_turn(t, fds[0].revents) && !atomic_load_explicit(&t->stopping, memory_order_acquire))

@@ -8,7 +8,7 @@
 #include "route.h"
 #include "wire.h"
 
-enum { RAW_MESSAGES = 32, RAW_OCTETS = 65536, RAW_CONTROL = 128 };
+enum { RAW_MESSAGES = 32, RAW_OCTETS = 65536, RAW_CONTROL = 128, LEFTOVERS_MS = 5000 };
 
 /* Attributes of <plugin name="kernel-tun">. */
 struct tun_options {
@@ -33,6 +33,7 @@ struct tun {
 	struct device device;
 	struct netlink netlink;            /* under tables.lock                                       */
 	struct routes routes;              /* under tables.lock                                       */
+	uint64_t leftovers_until;          /* 0: there are none. The sending thread's once it runs    */
 	struct tables tables;
 	struct wire wire;
 	pthread_t out_thread, raw_thread;
