@@ -421,17 +421,22 @@ static void end_changed(struct intents *intents, const struct settings *old, con
 	}
 }
 
-/* Between the old and the new: policies of those that went are deleted, those that stay as they were keep what they had. */
+static struct intent *find_same(struct intents *among, const struct intent *intent)
+{
+	struct intent *same;
+
+	HASH_FIND(hh, among->by_id, &intent->id, sizeof(intent->id), same);
+	return same;
+}
+
+/* Those that stay as they were keep what they had. */
 static void move_over(struct intents *old, struct intents *new)
 {
 	for (struct intent *was = old->by_id; was; was = was->hh.next) {
-		struct intent *is;
+		struct intent *is = find_same(new, was);
 
-		HASH_FIND(hh, new->by_id, &was->id, sizeof(was->id), is);
-		if (!is) {
-			delete_policy(was);
+		if (!is)
 			continue;
-		}
 		is->is_unwanted = was->is_unwanted;
 		is->has_policy = was->has_policy && connection_settings_same(was->connection, is->connection) &&
 				 child_settings_same(was->child, is->child);
@@ -453,16 +458,21 @@ int intents_apply(struct intents *intents, struct settings *settings)
 	move_over(&old, &next);
 	next.subscription = old.subscription;
 	*intents = next;
-	/* The heap of timers holds addresses of the old ones. */
-	old.subscription = NULL;
-	clear(&old);
 	for (struct intent *intent = intents->by_id; intent; intent = intent->hh.next) {
 		intent->intents = intents;
 		if (!intent->has_policy)
 			add_policy(intent);
+	}
+	/* After that: one that only has another name now is held back all the time. */
+	for (struct intent *was = old.by_id; was; was = was->hh.next)
+		if (!find_same(intents, was))
+			delete_policy(was);
+	/* The heap of timers holds addresses of the old ones. */
+	old.subscription = NULL;
+	clear(&old);
+	for (struct intent *intent = intents->by_id; intent; intent = intent->hh.next)
 		if (intent->connection->keep == KEEP_UP && !intent->is_unwanted)
 			start_now(intent);
-	}
 	return 0;
 }
 

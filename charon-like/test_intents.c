@@ -375,7 +375,7 @@ static void reload_touches_what_changed(void)
 	CU_ASSERT(intents_apply(f.intents, &new) == 0);
 	/* Of `a`, which is the same, nothing but that it is to be up. */
 	const char *did = what_happened(&f);
-	CU_ASSERT(strstr(did, "release c; hold 10.3.0.0/16; ") == did);
+	CU_ASSERT(strstr(did, "hold 10.3.0.0/16; release c; ") == did);
 	CU_ASSERT_PTR_NOT_NULL(strstr(did, "change b/lan; "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(did, "down c; "));
 	CU_ASSERT_PTR_NULL(strstr(did, "down a"));
