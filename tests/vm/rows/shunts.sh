@@ -204,6 +204,37 @@ shunts_lost()
 	keyferry left --timeout $patience up shunts/wide || lab_fail "it does not answer any more"
 }
 
+# ---- an algorithm that the kernel lacks
+
+shunts_unload()
+{
+	lsmod | awk '/^camellia/ { print $1 }' | while read -r module; do
+		rmmod "$module" || :
+	done
+	! lsmod | grep -q '^camellia'
+}
+
+# Without the module the configuration is refused at start; with another proposal beside it that is what is offered.
+shunts_lacks()
+{
+	loader=$(cat /proc/sys/kernel/modprobe) status=0
+	lab_signal left keyferryd TERM
+	lab_ended left keyferryd 20 || lab_fail "it does not end"
+	echo /bin/false >/proc/sys/kernel/modprobe
+	lab_wait 20 shunts_unload || lab_fail "the module is in use"
+	cp "$lab/left.xml" "$lab/left.whole"
+	keyferry_launch left
+	lab_ended left keyferryd 20 || status=$?
+	[ $status -eq 1 ] || lab_fail "it starts"
+	lab_said left keyferryd 'left.xml:[0-9]+: <child>: none of its proposals can be installed: the kernel lacks Camellia-CBC .try .modprobe -a cbc camellia_generic.*: camellia128-sha384' || lab_fail "it does not say what is missing"
+	sed -i 's/camellia128-sha384/& aes128-sha256/' "$lab/left.xml"
+	keyferry_start left
+	lab_said left keyferryd 'proposals that cannot be installed are left out: the kernel lacks Camellia-CBC' || lab_fail "it does not say what it leaves out"
+	echo "$loader" >/proc/sys/kernel/modprobe
+	cp "$lab/left.whole" "$lab/left.xml"
+	keyferry left reload || lab_fail "the module is not looked for again"
+}
+
 shunts_rows()
 {
 	row 'a shunt passes beside the tunnel'    shunts_open
@@ -213,5 +244,6 @@ shunts_rows()
 	row 'renewed by the packets it carried'   shunts_limit packets-150 150 56
 	row 'renewed by the octets it carried'    shunts_limit bytes-151 151 1300
 	row 'held back whatever happens'          shunts_held
+	row 'refused for a lost algorithm'        shunts_lacks
 	long_row 'events of the kernel are lost'  shunts_lost
 }
