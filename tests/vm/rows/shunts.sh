@@ -219,7 +219,8 @@ shunts_lacks()
 {
 	loader=$(cat /proc/sys/kernel/modprobe) status=0
 	lab_signal left keyferryd TERM
-	lab_ended left keyferryd 20 || lab_fail "it does not end"
+	lab_wait 20 lab_has_ended left keyferryd || lab_fail "it does not end"
+	lab_ended left keyferryd 1 || :
 	echo /bin/false >/proc/sys/kernel/modprobe
 	lab_wait 20 shunts_unload || lab_fail "the module is in use"
 	cp "$lab/left.xml" "$lab/left.whole"
