@@ -134,7 +134,7 @@ static bool schema_accepts(const char *name)
 /* ---- the examples ---- */
 
 static const char *const examples[] = {
-	"two-gateways.xml", "road-warrior-psk.xml", "many-children.xml", "ipv6.xml", "transport.xml",
+	"two-gateways.xml", "road-warrior-psk.xml", "many-children.xml", "ipv6.xml", "transport.xml", "shunts.xml",
 };
 
 static void copy_example(const char *name)
