@@ -2,6 +2,8 @@
 /* proposal.c - one transform: as text, compared, and tied to the algorithms of the loaded backends. */
 #include "proposal_table.h"
 
+#include "names.h"
+
 #include <stdio.h>
 
 /* ---- as text ---- */
@@ -45,7 +47,10 @@ void ike_transform_parts(struct proposal_parts *out, const struct ike_transform 
 void esp_transform_parts(struct proposal_parts *out, const struct esp_transform *t)
 {
 	*out = (struct proposal_parts){ .count = 4 };
-	part_text(out->text[0], &esp_cipher_rows, "esp", t->id, t->key_bits);
+	if (t->is_ah)
+		snprintf(out->text[0], PART_TEXT_MAX, "AH");
+	else
+		part_text(out->text[0], &esp_cipher_rows, "esp", t->id, t->key_bits);
 	if (t->auth == 5 && t->short_sha256)
 		snprintf(out->text[1], PART_TEXT_MAX, "sha256_96");
 	else if (t->auth)
@@ -56,15 +61,14 @@ void esp_transform_parts(struct proposal_parts *out, const struct esp_transform 
 		snprintf(out->text[3], PART_TEXT_MAX, "esn");
 }
 
-static const char *parts_text(char out[PROPOSAL_TEXT_MAX], const struct proposal_parts *parts)
+static const char *parts_text(char *out, size_t size, const struct proposal_parts *parts)
 {
 	size_t used = 0;
 
 	out[0] = '\0';
-	for (size_t i = 0; i < parts->count && used < PROPOSAL_TEXT_MAX; i++)
+	for (size_t i = 0; i < parts->count && used < size; i++)
 		if (parts->text[i][0])
-			used += (size_t)snprintf(out + used, PROPOSAL_TEXT_MAX - used, "%s%s", used ? "-" : "",
-						 parts->text[i]);
+			used += (size_t)snprintf(out + used, size - used, "%s%s", used ? "-" : "", parts->text[i]);
 	return out;
 }
 
@@ -73,7 +77,7 @@ const char *ike_transform_text(char out[PROPOSAL_TEXT_MAX], const struct ike_tra
 	struct proposal_parts parts;
 
 	ike_transform_parts(&parts, t);
-	return parts_text(out, &parts);
+	return parts_text(out, PROPOSAL_TEXT_MAX, &parts);
 }
 
 const char *esp_transform_text(char out[PROPOSAL_TEXT_MAX], const struct esp_transform *t)
@@ -81,7 +85,17 @@ const char *esp_transform_text(char out[PROPOSAL_TEXT_MAX], const struct esp_tra
 	struct proposal_parts parts;
 
 	esp_transform_parts(&parts, t);
-	return parts_text(out, &parts);
+	/* "AH sha256-modp2048": AH is no word of a proposal. */
+	size_t head = t->is_ah ? (size_t)snprintf(out, PROPOSAL_TEXT_MAX, "%s ", parts.text[0]) : 0;
+	if (t->is_ah)
+		parts.text[0][0] = '\0';
+	parts_text(out + head, PROPOSAL_TEXT_MAX - head, &parts);
+	return out;
+}
+
+uint8_t esp_transform_protocol(const struct esp_transform *t)
+{
+	return t->is_ah ? PROTO_AH : PROTO_ESP;
 }
 
 /* ---- compared ---- */
@@ -93,7 +107,7 @@ bool ike_transform_same(const struct ike_transform *a, const struct ike_transfor
 
 bool esp_transform_same(const struct esp_transform *a, const struct esp_transform *b)
 {
-	return a->id == b->id && a->key_bits == b->key_bits && a->auth == b->auth && a->group == b->group &&
+	return a->is_ah == b->is_ah && a->id == b->id && a->key_bits == b->key_bits && a->auth == b->auth && a->group == b->group &&
 	       a->esn == b->esn && a->short_sha256 == b->short_sha256;
 }
 
@@ -161,7 +175,7 @@ static const char *esp_auth_resolve(struct esp_transform *t, const struct crypto
 
 const char *esp_transform_resolve(struct esp_transform *t, const struct crypto *crypto)
 {
-	const char *missing = esp_cipher_resolve(t, crypto);
+	const char *missing = t->is_ah ? NULL : esp_cipher_resolve(t, crypto);
 
 	t->mac = NULL;
 	t->mac_key_len = 0;

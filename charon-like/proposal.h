@@ -30,16 +30,17 @@ struct ike_transform {
 	const struct dh_group *group_alg;
 };
 
-/* Phase 2, ESP (RFC 2407 4.4.4, 4.5). */
+/* Phase 2: ESP (RFC 2407 4.4.4, 4.5), or AH (4.4.3), which has `auth` and `mac` alone. */
 struct esp_transform {
-	uint8_t id;                /* ESP transform                              */
+	bool is_ah;
+	uint8_t id;                /* ESP or AH transform                        */
 	uint16_t key_bits;         /* 0: none sent                               */
 	uint16_t auth;             /* authentication algorithm; 0: none (AEAD)   */
 	uint16_t group;            /* PFS group description; 0: no PFS           */
 	bool esn;                  /* extended sequence numbers (RFC 4304)       */
 	bool short_sha256;         /* sha256_96: HMAC-SHA2-256 cut to 96 bits    */
 	const struct aead_alg *aead;     /* either this ...                       */
-	const struct cipher_alg *cipher; /* ... or this (NULL: NULL cipher) with  */
+	const struct cipher_alg *cipher; /* ... or this (NULL: NULL cipher, AH) with */
 	const struct mac_alg *mac;       /* this                                  */
 	const struct dh_group *group_alg;
 	uint8_t key_len, salt_len; /* octets of encryption key and of the salt after it in KEYMAT */
@@ -57,6 +58,10 @@ struct esp_transforms { struct esp_transform *at; size_t count; };
 enum { WHY_MAX = 512 };
 int ike_transforms_parse(struct ike_transforms *out, const char *words, const struct crypto *crypto, char why[WHY_MAX]) MUST_CHECK;
 int esp_transforms_parse(struct esp_transforms *out, const char *words, const struct crypto *crypto, char why[WHY_MAX]) MUST_CHECK;
+/* Of AH: "sha256-modp2048"; of the presets only "default" has some. */
+int ah_transforms_parse(struct esp_transforms *out, const char *words, const struct crypto *crypto, char why[WHY_MAX]) MUST_CHECK;
+/* PROTO_ESP or PROTO_AH. */
+uint8_t esp_transform_protocol(const struct esp_transform *t);
 const char *ike_transform_text(char out[PROPOSAL_TEXT_MAX], const struct ike_transform *t);
 const char *esp_transform_text(char out[PROPOSAL_TEXT_MAX], const struct esp_transform *t);
 /* Also tells sha256 from sha256_96, which look alike on the wire: what a peer sent is compared by *_choose(). */
@@ -88,7 +93,7 @@ struct ike_offer {
 	const char *fault;
 };
 
-/* One ESP transform as it stands in an SA payload. */
+/* One ESP or AH transform as it stands in an SA payload. */
 struct esp_offer {
 	struct esp_transform transform;
 	uint16_t mode;             /* enum esp_mode, or a draft's number           */
@@ -96,7 +101,7 @@ struct esp_offer {
 	uint64_t lifetime_bytes;
 	uint32_t spi;              /* the sender's inbound SPI                     */
 	uint8_t proposal_number, transform_number;
-	uint8_t protocol;          /* PROTO_ESP; others have a fault               */
+	uint8_t protocol;          /* PROTO_ESP, PROTO_AH; others have a fault     */
 	const char *fault;
 };
 
@@ -110,13 +115,13 @@ struct esp_offers { struct esp_offer at[TRANSFORMS_MAX]; size_t count; };
 int ike_offers_read(struct ike_offers *out, struct bytes sa_body, char why[WHY_MAX]) MUST_CHECK;
 int esp_offers_read(struct esp_offers *out, struct bytes sa_body, char why[WHY_MAX]) MUST_CHECK;
 
-/* Writes an SA payload's body: one proposal, numbered 1, with the transforms numbered from 1; for ESP each transform gets
+/* Writes an SA payload's body: one proposal, numbered 1, with the transforms numbered from 1; for ESP and AH each transform gets
    the attributes it needs (encapsulation mode, lifetime, key length, auth, group, ESN). Of an ESP offer only the transforms with
    the first one's group are written: one Quick Mode carries one KE payload, so all its offers share the group (RFC 2409 5.5). */
 void ike_offers_put(struct writer *w, const struct ike_transforms *offer, const uint16_t *auths, size_t auth_count, uint32_t lifetime);
 void esp_offers_put(struct writer *w, const struct esp_transforms *offer, uint32_t spi, uint16_t mode,
 		    const struct lifetime *lifetime);
-/* The responder's answer: the chosen transform repeated octet for octet, as RFC 2408 4.2 wants; for ESP with our SPI. */
+/* The responder's answer: the chosen transform repeated octet for octet, as RFC 2408 4.2 wants; for ESP and AH with our SPI. */
 int sa_choice_put(struct writer *w, struct bytes sa_body, uint8_t proposal_number, uint8_t transform_number, uint8_t protocol,
 		  const uint32_t *spi) MUST_CHECK;
 

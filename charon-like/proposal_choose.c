@@ -234,7 +234,7 @@ int ike_choose(struct ike_offers *offers, const struct ike_transforms *accepted,
 	return mismatch_explain(&m, why);
 }
 
-/* ---- ESP ---- */
+/* ---- ESP and AH ---- */
 
 static const char *mode_name(char out[NAME_TEXT_MAX], uint16_t mode)
 {
@@ -271,9 +271,9 @@ static void esp_offer_view(const struct mismatch *m, size_t i, struct view *out)
 	esp_transform_text(out->text, &offer->transform);
 	out->fault = offer->fault;
 	out->condition_met = offer->mode == m->mode;
-	if (offer->protocol == PROTO_ESP)
+	if (offer->protocol == PROTO_ESP || (offer->protocol == PROTO_AH && offer->transform.auth))
 		return;
-	/* Other protocols number their transforms in their own way. */
+	/* Other protocols number their transforms in their own way; AH's without an algorithm is only a number. */
 	out->parts = (struct proposal_parts){ .count = PART_COUNT_MAX };
 	snprintf(out->parts.text[0], PART_TEXT_MAX, "%s%u",
 		 offer->protocol == PROTO_AH ? "AH_" : offer->protocol == PROTO_IPCOMP ? "IPCOMP_" : "protocol_",

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-/* ESP's SPIs from 0 to 255 are reserved (RFC 2406 2.1); one of RFC 2408's may have 16 octets (3.5). */
+/* ESP's and AH's SPIs from 0 to 255 are reserved (RFC 2406 2.1, RFC 2402 2.4); one of RFC 2408's may have 16 octets (3.5). */
 enum { SPI_RESERVED_LAST = 255, IKE_SPI_LEN_MAX = 16, ESP_SPI_LEN = 4, LIFE_LEN_MAX = 8, ATTRIBUTE_NUMBERS = 17 };
 
 #define BIT(n) (1u << (n))
@@ -271,7 +271,7 @@ int ike_offers_read(struct ike_offers *out, struct bytes sa_body, char why[WHY_M
 	return 0;
 }
 
-/* ---- ESP ---- */
+/* ---- ESP and AH ---- */
 
 struct esp_reading {
 	struct esp_offers *out;
@@ -283,13 +283,12 @@ static const char *protocol_fault(uint8_t protocol)
 {
 	switch (protocol) {
 	case PROTO_ESP:
-		return NULL;
 	case PROTO_AH:
-		return "AH, which is not supported";
+		return NULL;
 	case PROTO_IPCOMP:
 		return "IPCOMP, which is not supported";
 	default:
-		return "not for ESP";
+		return "for neither ESP nor AH";
 	}
 }
 
@@ -319,6 +318,20 @@ static const char *auth_fault(const struct attributes *a, const struct esp_trans
 	return row_fault(&esp_auth_rows, esp->auth, "an unknown integrity algorithm");
 }
 
+/* RFC 2407 4.4.3: the attribute must be there, and be the transform's. */
+static const char *ah_fault(const struct attributes *a, const struct esp_transform *ah)
+{
+	const struct proposal_row *row = row_by_number(&esp_auth_rows, ah->auth, 0);
+
+	if (!(a->seen & BIT(ESP_ATTR_AUTH)))
+		return "no integrity algorithm";
+	if (a->seen & BIT(ESP_ATTR_KEY_LENGTH))
+		return "a key length, of which AH's algorithms have only one";
+	if (row && row->alg && row->ah != ah->id)
+		return "a transform and an integrity algorithm that do not belong together";
+	return row_fault(&esp_auth_rows, ah->auth, "an unknown integrity algorithm");
+}
+
 static const char *esp_fault(const struct sa_transform *t, const struct attributes *a, const struct esp_offer *offer)
 {
 	const struct esp_transform *esp = &offer->transform;
@@ -328,8 +341,8 @@ static const char *esp_fault(const struct sa_transform *t, const struct attribut
 		t->spi.len == ESP_SPI_LEN ? NULL : "an SPI that is not 4 octets",
 		offer->spi > SPI_RESERVED_LAST ? NULL : "a reserved SPI",
 		a->fault,
-		cipher_fault(&esp_cipher_rows, esp->id, esp->key_bits),
-		auth_fault(a, esp),
+		esp->is_ah ? ah_fault(a, esp) : cipher_fault(&esp_cipher_rows, esp->id, esp->key_bits),
+		esp->is_ah ? NULL : auth_fault(a, esp),
 		has_group ? row_fault(&group_rows, esp->group, "an unknown Diffie-Hellman group") : NULL,
 		/* RFC 4304 2: any other value ends the negotiation. */
 		has_esn && a->value[ESP_ATTR_ESN] != 1 ? "an unknown kind of sequence numbers" : NULL,
@@ -357,8 +370,8 @@ static void esp_visit(void *arg, const struct sa_transform *t)
 	if (out->count == TRANSFORMS_MAX)
 		return;
 	struct esp_offer offer = {
-		.transform = { .id = t->id, .key_bits = a.value[ESP_ATTR_KEY_LENGTH], .auth = a.value[ESP_ATTR_AUTH],
-			       .group = a.value[ESP_ATTR_GROUP], .esn = a.value[ESP_ATTR_ESN] == 1 },
+		.transform = { .is_ah = t->protocol == PROTO_AH, .id = t->id, .key_bits = a.value[ESP_ATTR_KEY_LENGTH],
+			       .auth = a.value[ESP_ATTR_AUTH], .group = a.value[ESP_ATTR_GROUP], .esn = a.value[ESP_ATTR_ESN] == 1 },
 		.mode = a.value[ESP_ATTR_MODE], .lifetime = seconds_of(&a),
 		.lifetime_bytes = bytes_of_kilobytes(&a),
 		.spi = t->spi.len == ESP_SPI_LEN ? read_u32(&spi) : 0,

@@ -136,14 +136,14 @@ static const struct proposal_row esp_ciphers[] = {
 	{ .word = "chacha20poly1305", .refused = NO_NUMBER },
 };
 
-/* ICV: RFC 2403, 2404, 4868 2.3; the key is as long as the hash. */
+/* ICV: RFC 2403, 2404, 4868 2.3; the key is as long as the hash. AH's transforms: RFC 2407 4.4.3, RFC 4868 and its IANA registry. */
 static const struct proposal_row esp_auths[] = {
-	{ .word = "sha256",    .number = 5, .alg = "hmac-sha256", .icv_len = 16 },
-	{ .word = "sha256_96", .number = 5, .alg = "hmac-sha256", .icv_len = 12 },            /* a draft's, still met */
-	{ .word = "sha384",    .number = 6, .alg = "hmac-sha384", .icv_len = 24 },
-	{ .word = "sha512",    .number = 7, .alg = "hmac-sha512", .icv_len = 32 },
-	{ .word = "sha1",      .number = 2, .alg = "hmac-sha1",   .icv_len = 12 },
-	{ .word = "md5",       .number = 1, .alg = "hmac-md5",    .icv_len = 12 },
+	{ .word = "sha256",    .number = 5, .alg = "hmac-sha256", .icv_len = 16, .ah = 5 },
+	{ .word = "sha256_96", .number = 5, .alg = "hmac-sha256", .icv_len = 12, .ah = 5 },   /* a draft's, still met */
+	{ .word = "sha384",    .number = 6, .alg = "hmac-sha384", .icv_len = 24, .ah = 6 },
+	{ .word = "sha512",    .number = 7, .alg = "hmac-sha512", .icv_len = 32, .ah = 7 },
+	{ .word = "sha1",      .number = 2, .alg = "hmac-sha1",   .icv_len = 12, .ah = 3 },
+	{ .word = "md5",       .number = 1, .alg = "hmac-md5",    .icv_len = 12, .ah = 2 },
 	{ .word = "desmac",    .number = 3, .refused = WEAK_KEY },
 	{ .word = "kpdk",      .number = 4, .refused = "it is no HMAC" },
 	{ .word = "ripemd160", .number = 8, .refused = NO_BACKEND },

@@ -15,6 +15,7 @@ struct proposal_row {
 	const char *refused;
 	uint8_t salt_len;          /* ESP ciphers: octets of KEYMAT after the key                         */
 	uint8_t icv_len;           /* ESP authentication: octets the MAC is cut to                        */
+	uint8_t ah;                /* ESP authentication: the AH transform of it                          */
 	bool is_aead;
 };
 
@@ -46,8 +47,10 @@ void esp_transform_parts(struct proposal_parts *out, const struct esp_transform 
 const char *ike_transform_resolve(struct ike_transform *t, const struct crypto *crypto);
 const char *esp_transform_resolve(struct esp_transform *t, const struct crypto *crypto);
 
-/* The words of a preset, or NULL. */
-const char *preset_words(const char *name, bool is_esp);
+enum proposal_kind { PROPOSAL_IKE, PROPOSAL_ESP, PROPOSAL_AH };
+
+/* The words of a preset, or NULL: there is none, or it has none of this kind. */
+const char *preset_words(const char *name, enum proposal_kind kind);
 const char *preset_name_at(size_t i);
 
 /* ---- the proposals of an SA payload's body, one transform after the other ---- */

@@ -262,7 +262,7 @@ void esp_offers_put(struct writer *w, const struct esp_transforms *offer, uint32
 
 	for (size_t i = 0; i < offer->count; i++)
 		count += offer->at[i].group == offer->at[0].group;
-	size_t proposal = proposal_begin(w, 1, PROTO_ESP, &spi, count);
+	size_t proposal = proposal_begin(w, 1, count ? esp_transform_protocol(&offer->at[0]) : PROTO_ESP, &spi, count);
 	for (size_t i = 0; i < offer->count && !w->failed; i++) {
 		if (offer->at[i].group != offer->at[0].group)
 			continue;

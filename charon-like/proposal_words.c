@@ -28,9 +28,14 @@ static const struct proposal_rows *const esp_parts[PARTS] = {
 	[PART_CIPHER] = &esp_cipher_rows, [PART_HASH] = &esp_auth_rows, [PART_GROUP] = &group_rows, [PART_ESN] = &esp_esn_rows,
 };
 
+static const struct proposal_rows *const ah_parts[PARTS] = {
+	[PART_HASH] = &esp_auth_rows, [PART_GROUP] = &group_rows, [PART_ESN] = &esp_esn_rows,
+};
+
 /* One list while it is parsed. */
 struct parse {
-	bool is_esp, in_preset;
+	enum proposal_kind kind;
+	bool in_preset;
 	const struct crypto *crypto;
 	const struct proposal_rows *const *parts;
 	struct ike_transform ike[OFFER_MAX];
@@ -81,14 +86,18 @@ static const char *nearest(const struct parse *p, const char *word)
 
 static int unknown_word(struct parse *p, const char *word)
 {
-	const struct proposal_rows *const *others = p->is_esp ? ike_parts : esp_parts;
+	const struct proposal_rows *const *others = p->kind == PROPOSAL_ESP ? ike_parts : esp_parts;
 	char escaped[WORD_MAX + 24];
 
 	log_escape(escaped, sizeof(escaped), bytes_text(word));
+	if (p->kind == PROPOSAL_AH && row_by_word(&esp_cipher_rows, proposal_alias(word)))
+		return refuse(p, FAULT_INPUT, "%s encrypts, which AH does not: leave it out, or use ESP", escaped);
 	for (size_t part = 0; part < PARTS; part++)
 		if (others[part] && row_by_word(others[part], proposal_alias(word)))
-			return refuse(p, FAULT_INPUT, "%s is for %s alone", escaped, p->is_esp ? "phase 1" : "ESP");
-	if (preset_words(word, false))
+			return refuse(p, FAULT_INPUT, "%s is for %s alone", escaped, p->kind == PROPOSAL_ESP ? "phase 1" : "ESP");
+	if (p->kind == PROPOSAL_AH && preset_words(word, PROPOSAL_ESP) && !preset_words(word, PROPOSAL_AH))
+		return refuse(p, FAULT_INPUT, "the preset %s has nothing for AH: name the algorithms, such as sha256", escaped);
+	if (preset_words(word, PROPOSAL_IKE))
 		return refuse(p, FAULT_INPUT, "the preset %s stands alone, between commas", escaped);
 	const char *near = nearest(p, word);
 	if (near)
@@ -153,9 +162,9 @@ static int ike_add(struct parse *p, const struct proposal_row *const pick[PARTS]
 
 static int esp_add(struct parse *p, const struct proposal_row *const pick[PARTS])
 {
-	const struct proposal_row *auth = pick[PART_CIPHER]->is_aead ? NULL : pick[PART_HASH];
+	const struct proposal_row *cipher = pick[PART_CIPHER], *auth = cipher && cipher->is_aead ? NULL : pick[PART_HASH];
 	struct esp_transform t = {
-		.id = (uint8_t)pick[PART_CIPHER]->number, .key_bits = pick[PART_CIPHER]->key_bits,
+		.is_ah = !cipher, .id = cipher ? (uint8_t)cipher->number : auth->ah, .key_bits = cipher ? cipher->key_bits : 0,
 		.auth = auth ? auth->number : 0, .group = pick[PART_GROUP] ? pick[PART_GROUP]->number : 0,
 		.esn = pick[PART_ESN] && pick[PART_ESN]->number, .short_sha256 = auth && strcmp(auth->word, "sha256_96") == 0,
 	};
@@ -195,7 +204,7 @@ static int expand(struct parse *p, const struct suite *s)
 			pick[part] = s->at[part][rest % s->count[part]];
 			rest /= s->count[part];
 		}
-		int fault = p->is_esp ? esp_add(p, pick) : ike_add(p, pick);
+		int fault = p->kind == PROPOSAL_IKE ? ike_add(p, pick) : esp_add(p, pick);
 		if (fault)
 			return fault;
 	}
@@ -249,6 +258,23 @@ static int esp_check(struct parse *p, struct suite *s)
 	return 0;
 }
 
+static int ah_check(struct parse *p, struct suite *s)
+{
+	return s->count[PART_HASH] ? 0 : refuse(p, FAULT_INPUT, "the integrity algorithm is missing, such as sha256");
+}
+
+static int suite_check(struct parse *p, struct suite *s)
+{
+	switch (p->kind) {
+	case PROPOSAL_IKE:
+		return ike_check(p, s);
+	case PROPOSAL_ESP:
+		return esp_check(p, s);
+	default:
+		return ah_check(p, s);
+	}
+}
+
 static int suite_parse(struct parse *p, struct bytes text)
 {
 	char copy[SUITE_MAX], *rest = copy;
@@ -269,7 +295,7 @@ static int suite_parse(struct parse *p, struct bytes text)
 		if (fault)
 			return fault;
 	}
-	int fault = p->is_esp ? esp_check(p, &s) : ike_check(p, &s);
+	int fault = suite_check(p, &s);
 	return fault ? fault : expand(p, &s);
 }
 
@@ -310,7 +336,7 @@ static int item_parse(struct parse *p, struct bytes text)
 		memcpy(name, text.at, text.len);
 	for (char *c = name; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
-	const char *words = preset_words(name, p->is_esp);
+	const char *words = preset_words(name, p->kind);
 	return words ? preset_parse(p, words) : suite_parse(p, text);
 }
 
@@ -319,7 +345,7 @@ static int list_parse(struct parse *p, const char *words)
 	const char *at = words;
 	int fault = 0;
 
-	p->parts = p->is_esp ? esp_parts : ike_parts;
+	p->parts = p->kind == PROPOSAL_IKE ? ike_parts : p->kind == PROPOSAL_ESP ? esp_parts : ah_parts;
 	p->why[0] = '\0';
 	for (struct bytes text; !fault && (text = suite_next(&at)).len;)
 		fault = item_parse(p, text);
@@ -350,9 +376,9 @@ int ike_transforms_parse(struct ike_transforms *out, const char *words, const st
 	return 0;
 }
 
-int esp_transforms_parse(struct esp_transforms *out, const char *words, const struct crypto *crypto, char why[WHY_MAX])
+static int esp_list_parse(struct esp_transforms *out, enum proposal_kind kind, const char *words, const struct crypto *crypto, char *why)
 {
-	struct parse p = { .is_esp = true, .crypto = crypto, .why = why };
+	struct parse p = { .kind = kind, .crypto = crypto, .why = why };
 	int fault = list_parse(&p, words);
 
 	*out = (struct esp_transforms){ NULL, 0 };
@@ -366,4 +392,14 @@ int esp_transforms_parse(struct esp_transforms *out, const char *words, const st
 	memcpy(out->at, p.esp, p.count * sizeof(*out->at));
 	out->count = p.count;
 	return 0;
+}
+
+int esp_transforms_parse(struct esp_transforms *out, const char *words, const struct crypto *crypto, char why[WHY_MAX])
+{
+	return esp_list_parse(out, PROPOSAL_ESP, words, crypto, why);
+}
+
+int ah_transforms_parse(struct esp_transforms *out, const char *words, const struct crypto *crypto, char why[WHY_MAX])
+{
+	return esp_list_parse(out, PROPOSAL_AH, words, crypto, why);
 }
