@@ -21,7 +21,7 @@ int child_keymat(const struct ike_sa *sa, const struct esp_transform *t, uint32_
 	struct writer w = writer_over(head, sizeof(head));
 	int fault = secret_new(out, need ? need : 1);
 
-	put_u8(&w, PROTO_ESP);
+	put_u8(&w, esp_transform_protocol(t));
 	put_u32(&w, spi);
 	for (size_t done = 0; fault == 0 && done < need; done += prf->size) {
 		struct bytes in[] = { { block, done ? prf->size : 0 }, dh_shared, { head, sizeof(head) }, ni, nr };
@@ -87,6 +87,7 @@ static int install_policy(struct child *child)
 	struct ipsec_policy policy = {
 		.child = child->id,
 		.transport = child->transport,
+		.is_ah = child->transform.is_ah,
 		.local_ts = child->local_ts,
 		.remote_ts = child->remote_ts,
 		.local = child->local,

@@ -143,6 +143,7 @@ struct exchange {
 	bool is_done;
 	uint16_t notify;                    /* STEP_ABORT: what the peer is told, 0: nothing       */
 	uint32_t notify_spi;                /* and about which IPsec SA of its own; 0: this ISAKMP SA */
+	uint8_t notify_protocol;            /* of that                                             */
 	void *scratch;                      /* mode->scratch octets, behind this struct            */
 	void *shared;                       /* mode->shared octets, behind those                   */
 };

@@ -18,12 +18,18 @@ static bool has_esn(const struct esp_transform *t)
 	return t->esn;
 }
 
+static bool is_ah(const struct esp_transform *t)
+{
+	return t->is_ah;
+}
+
 /* clang-format off */
 static const struct { uint32_t feature; bool (*needs)(const struct child_settings *child); const char *name; } of_children[] = {
 	{ KERNEL_TRANSPORT, is_transport, "transport mode" },
 };
 static const struct { uint32_t feature; bool (*needs)(const struct esp_transform *t); const char *name; } of_transforms[] = {
 	{ KERNEL_ESN,       has_esn,      "extended sequence numbers" },
+	{ KERNEL_AH,        is_ah,        "AH, which kernel-xfrm has" },
 };
 /* clang-format on */
 

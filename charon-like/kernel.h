@@ -13,6 +13,7 @@ enum kernel_feature {
 	KERNEL_UDP_ENCAP  = 1 << 2,
 	KERNEL_TRANSPORT  = 1 << 3,
 	KERNEL_SHUNT      = 1 << 4,      /* policies with another action than IPSEC_PROTECT                          */
+	KERNEL_AH         = 1 << 5,
 };
 
 /* Marks our own packets (SO_MARK, also on the IKE and NAT port sockets), so that no policy route of ours catches them again. */
@@ -37,7 +38,7 @@ struct ipsec_sa {
 	bool udp_encap;
 	struct address local, remote;    /* outer addresses; ports only matter for udp_encap                     */
 	struct selector local_ts, remote_ts;
-	struct esp_transform transform;
+	struct esp_transform transform;  /* of AH only where the service has KERNEL_AH                           */
 	struct bytes encryption_key;     /* key then salt: transform.key_len + salt_len                          */
 	struct bytes integrity_key;      /* transform.mac_key_len                                                */
 	uint32_t replay_window;          /* packets; 64 at least                                                 */
@@ -56,6 +57,7 @@ enum ipsec_action { IPSEC_PROTECT, IPSEC_BYPASS, IPSEC_DROP };
 struct ipsec_policy {
 	uint32_t child;
 	bool transport;
+	bool is_ah;                      /* its SAs are of AH                                                    */
 	struct selector local_ts, remote_ts;
 	struct address local, remote;    /* outer; remote may have family 0 when it is not known yet             */
 	enum ipsec_action action;        /* without IPSEC_PROTECT only `child`, which has no SAs, and the selectors matter */
@@ -103,7 +105,8 @@ struct kernel_ipsec {
 	/* Opens devices, removes what an earlier run left. Once, before anything else. */
 	int (*attach)(void *state, const struct kernel_host *host);
 	void (*detach)(void *state);     /* removes everything of ours                                           */
-	int (*spi)(void *state, const struct address *local, const struct address *remote, uint32_t *out);
+	/* `protocol`: PROTO_ESP, or PROTO_AH. */
+	int (*spi)(void *state, uint8_t protocol, const struct address *local, const struct address *remote, uint32_t *out);
 	int (*sa_add)(void *state, const struct ipsec_sa *sa);
 	/* Outbound SPIs are chosen by the peers and unique only with `remote`, as given to sa_add() or the last sa_move(). */
 	int (*sa_move)(void *state, uint32_t spi, bool inbound, const struct address *from, const struct address *local,

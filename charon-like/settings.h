@@ -70,6 +70,7 @@ struct child_settings {
 	/* Not configured, or "dynamic": the IKE address of the SA; then the selector has only protocol and port. */
 	bool local_is_host, remote_is_host;
 	bool transport;
+	bool is_ah;                          /* all of `proposals` are                                               */
 	struct esp_transforms proposals;
 	struct lifetime lifetime;
 	uint32_t replay_window;              /* packets                                                              */

@@ -66,6 +66,20 @@ static void child_check(struct check *check, const struct child_settings *child)
 		transport_check(check, child);
 }
 
+static void proposals_read(struct check *check, struct child_settings *child)
+{
+	const char *words = config_get(child->node, "proposals");
+	char why[WHY_MAX] = "";
+
+	if (!check->crypto)
+		return;
+	words = words ? words : "default";
+	int fault = child->is_ah ? ah_transforms_parse(&child->proposals, words, check->crypto, why)
+				 : esp_transforms_parse(&child->proposals, words, check->crypto, why);
+	if (check_is_input(check, fault))
+		check_error(check, child->node, "proposals: %s", why);
+}
+
 void child_read(struct check *check, const struct config_node *node, struct child_settings *child)
 {
 	static const struct number_rule lifetime = { "lifetime", CHILD_LIFETIME, LIFETIME_MIN, LIFETIME_MAX };
@@ -73,9 +87,7 @@ void child_read(struct check *check, const struct config_node *node, struct chil
 	static const struct size_rule packets = { "lifetime-packets", LIFETIME_PACKETS_MIN, LIFETIME_BYTES_MAX };
 	static const struct number_rule window = { "replay-window", REPLAY_WINDOW, REPLAY_WINDOW_MIN, REPLAY_WINDOW_MAX };
 	static const struct number_rule mtu = { "mtu", 0, CHILD_MTU_MIN, UINT16_MAX };
-	static const char *const modes[] = { "tunnel", "transport", NULL };
-	const char *words = config_get(node, "proposals");
-	char why[WHY_MAX] = "";
+	static const char *const modes[] = { "tunnel", "transport", NULL }, *const protocols[] = { "esp", "ah", NULL };
 
 	child->node = node;
 	child->name = config_get(node, "name");
@@ -90,9 +102,8 @@ void child_read(struct check *check, const struct config_node *node, struct chil
 	child->lifetime.packets = word_size(check, node, &packets);
 	child->replay_window = word_number(check, node, &window);
 	child->mtu = (uint16_t)word_number(check, node, &mtu);
-	if (check->crypto &&
-	    check_is_input(check, esp_transforms_parse(&child->proposals, words ? words : "default", check->crypto, why)))
-		check_error(check, node, "proposals: %s", why);
+	child->is_ah = word_choice(check, node, "protocol", protocols, 0) == 1;
+	proposals_read(check, child);
 	child_check(check, child);
 }
 
@@ -144,8 +155,12 @@ void children_check(struct check *check, const struct connection_settings *c)
 {
 	struct lookup names = { NULL }, pairs = { NULL };
 
-	for (size_t i = 0; i < c->child_count; i++)
+	for (size_t i = 0; i < c->child_count; i++) {
 		child_compare(check, &names, &pairs, &c->children[i]);
+		if (c->children[i].is_ah && c->encap == ENCAP_YES)
+			check_error(check, c->children[i].node, "protocol 'ah' has no form in UDP, which encap 'yes' of its connection asks for: "
+				    "write protocol 'esp', or encap 'no'");
+	}
 	lookup_free(&names);
 	lookup_free(&pairs);
 }

@@ -2,6 +2,7 @@
 /* settings_cross.c - checks that need more than one element: names used twice, keys for everybody, plugins that must be there. */
 #include <stdio.h>
 
+#include "kernel.h"
 #include "settings_parts.h"
 
 /* ---- things given twice ---- */
@@ -125,6 +126,38 @@ static void quick_check(struct check *check, const struct settings *s)
 			   "exchange-quick.so, which is not loaded: install it, or see above why it is left out");
 }
 
+/* ---- kernel services ---- */
+
+/* Of the service that is asked for by name, or any. Where there is none at all it is said elsewhere. */
+static bool kernel_has(const struct check *check, const char *wanted, uint32_t feature)
+{
+	const struct provider *provider;
+	bool is_there = false;
+
+	for (size_t i = 0; (provider = services_at(check->services, SERVICE_KERNEL_IPSEC, i)); i++) {
+		if (strcmp(wanted, "auto") != 0 && strcmp(wanted, provider->key) != 0)
+			continue;
+		is_there = true;
+		if (((const struct kernel_ipsec *)provider->ops)->features & feature)
+			return true;
+	}
+	return !is_there;
+}
+
+static void kernel_check(struct check *check, const struct settings *s, const struct connection_settings *c)
+{
+	const struct config_node *daemon = node_child(config_root(s->config), "daemon");
+	const char *wanted = daemon ? config_get(daemon, "kernel") : NULL;
+
+	if (!wanted)
+		wanted = "auto";
+	for (size_t i = 0; i < c->child_count; i++)
+		if (c->children[i].is_ah && !kernel_has(check, wanted, KERNEL_AH))
+			check_error(check, c->children[i].node, "protocol 'ah' needs a kernel service that has AH, which %s has not: "
+				    "install kernel-xfrm.so and write <daemon kernel=\"xfrm\"/>, or write protocol 'esp'",
+				    strcmp(wanted, "auto") == 0 ? "no loaded one" : wanted);
+}
+
 void cross_check(struct check *check, const struct settings *s)
 {
 	const struct config_node *root = config_root(s->config);
@@ -136,6 +169,8 @@ void cross_check(struct check *check, const struct settings *s)
 	for (size_t i = 0; i < s->connection_count; i++) {
 		plugins_check(check, &s->connections[i]);
 		key_check(check, s, &s->connections[i]);
+		if (check->services)
+			kernel_check(check, s, &s->connections[i]);
 	}
 	quick_check(check, s);
 }

@@ -95,7 +95,7 @@ static const struct element_rule rules[] = {
 		.needs = no_needs,
 	}, {
 		.name = "child",
-		.attributes = WORDS("name", "local", "remote", "mode", "proposals", "lifetime", "lifetime-bytes",
+		.attributes = WORDS("name", "local", "remote", "mode", "protocol", "proposals", "lifetime", "lifetime-bytes",
 				    "lifetime-packets", "replay-window", "mtu"),
 		.required = WORDS("name"),
 		.children = nothing,

@@ -81,10 +81,11 @@ static json_t *child_json(const struct child *child, uint64_t now)
 		[CHILD_LINGERING] = "deleted",
 	};
 
-	return json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}",
 			 "name", child->config->name,
 			 "state", stages[child->stage],
 			 "mode", child->transport ? "transport" : "tunnel",
+			 "protocol", child->transform.is_ah ? "ah" : "esp",
 			 "udp_encapsulation", child->udp_encap,
 			 "spi_in", spi_json(child->spi_in),
 			 "spi_out", spi_json(child->spi_out),
@@ -201,7 +202,8 @@ static json_t *child_settings_json(const struct child_settings *child)
 {
 	char local[SELECTOR_TEXT_MAX], remote[SELECTOR_TEXT_MAX];
 
-	return json_pack("{s:s, s:s, s:s, s:s}", "name", child->name, "mode", child->transport ? "transport" : "tunnel",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", child->name, "mode", child->transport ? "transport" : "tunnel",
+			 "protocol", child->is_ah ? "ah" : "esp",
 			 "local", child->local_is_host ? "%host" : selector_text(local, &child->local),
 			 "remote", child->remote_is_host ? "%host" : selector_text(remote, &child->remote));
 }

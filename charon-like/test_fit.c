@@ -86,6 +86,12 @@ static void features_count_as_algorithms_do(void)
 	fit_end(&f);
 	CU_ASSERT_EQUAL(fit(&f, "proposals=aes128-sha256-esn,aes128-sha256", KERNEL_ESN)->count, 2);
 	fit_end(&f);
+	(void)fit(&f, "protocol=ah proposals=sha256", KERNEL_ESN);
+	CU_ASSERT_EQUAL(f.fault, FAULT_INPUT);
+	CU_ASSERT(kept_log_has(&f.log, "none of its proposals can be installed: kernel service fake has no AH, which kernel-xfrm has: AH sha256"));
+	fit_end(&f);
+	CU_ASSERT_EQUAL(fit(&f, "protocol=ah proposals=sha256", KERNEL_AH)->count, 1);
+	fit_end(&f);
 	(void)fit(&f, "mode=transport", KERNEL_ESN);
 	CU_ASSERT_EQUAL(f.fault, FAULT_INPUT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(f.log.text, "t.conf:4: <child>: kernel service fake has no transport mode\n"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_settings.c - what a configuration means, and what is wrong in it and where. */
+#include "kernel.h"
 #include "test_settings.h"
 
 /* ---- meaning ---- */
@@ -151,6 +152,10 @@ static const struct broken broken[] = {
 	{ AROUND(REMOTE, "  child name=b local=10.0.0.0/8 remote=::1\n"), 4, "not of the same family" },
 	{ AROUND(REMOTE, "  child name=b local=10.0.0.0/8\n  child name=c local=10.0.0.0-10.255.255.255\n"), 5,
 	  "it protects what the child 'b' at" },
+	{ AROUND(REMOTE, "  child name=b protocol=ahh\n"), 4, "unknown protocol 'ahh'; did you mean 'ah'?" },
+	{ AROUND(REMOTE, "  child name=b protocol=ah proposals=aes128-sha256\n"), 4, "aes128 encrypts, which AH does not" },
+	{ "keyferry\n connection name=a encap=yes\n" REMOTE "  child name=b protocol=ah\n" KEY_ANY, 4,
+	  "protocol 'ah' has no form in UDP, which encap 'yes' of its connection asks for" },
 	{ "keyferry\n connection name=a keep=up\n  remote address=%any\n" CHILD KEY_ANY, 2, "cannot initiate to %any" },
 	{ "keyferry\n connection name=a keep=on-demand\n  remote address=10.0.0.0/8\n" CHILD KEY_ANY, 2, "cannot initiate to 10.0.0.0/8" },
 	{ "keyferry\n connection name=a keep=upp\n" REMOTE CHILD KEY_ANY, 2, "unknown keep 'upp'; did you mean 'up'?" },
@@ -243,6 +248,35 @@ static void test_missing_plugins(void)
 	run_end(&run);
 	services_free(none);
 	services_free(some);
+}
+
+static void test_kernel_lacks(void)
+{
+	static const struct kernel_ipsec tun = { .name = "tun" }, xfrm = { .name = "xfrm", .features = KERNEL_AH };
+	static const char of_tun[] = AROUND(REMOTE, "  child name=b protocol=ah\n") " daemon kernel=tun\n";
+	static const char of_any[] = AROUND(REMOTE, "  child name=b protocol=ah\n") " daemon kernel=auto\n";
+	struct services *services = fake_services();
+	struct provider provider = { .ops = &tun, .key = "tun", .plugin = "kernel-tun" };
+	struct run run;
+
+	/* That there is none at all is said elsewhere. */
+	run_with(&run, of_tun, services);
+	CU_ASSERT_EQUAL(run.fault, 0);
+	run_end(&run);
+	CU_ASSERT_EQUAL(services_add(services, SERVICE_KERNEL_IPSEC, &provider, 0), 0);
+	run_with(&run, of_any, services);
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:4: <child>: protocol 'ah' needs a kernel service that has AH, which no loaded one has"));
+	run_end(&run);
+	provider = (struct provider){ .ops = &xfrm, .key = "xfrm", .plugin = "kernel-xfrm" };
+	CU_ASSERT_EQUAL(services_add(services, SERVICE_KERNEL_IPSEC, &provider, 0), 0);
+	run_with(&run, of_any, services);
+	CU_ASSERT_EQUAL(run.fault, 0);
+	run_end(&run);
+	run_with(&run, of_tun, services);
+	CU_ASSERT_EQUAL(run.fault, FAULT_INPUT);
+	CU_ASSERT(kept_log_has(&run.log, "which tun has not: install kernel-xfrm.so and write <daemon kernel=\"xfrm\"/>"));
+	run_end(&run);
+	services_free(services);
 }
 
 /* ---- <daemon> ---- */
@@ -372,6 +406,7 @@ static const struct unit_case cases[] = {
 	{ "every broken configuration is refused with its line and a hint", test_broken },
 	{ "all errors are said at once", test_all_errors },
 	{ "a connection whose plugins are missing is refused by the plugin's name", test_missing_plugins },
+	{ "a child of AH needs a kernel service that has it", test_kernel_lacks },
 	{ "the daemon's own settings are read before there are plugins", test_daemon },
 	{ "errors in the daemon's own settings are all said", test_daemon_broken },
 	{ "a connection needs a key that its peers could have", test_key_at_load },

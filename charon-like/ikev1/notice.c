@@ -74,36 +74,43 @@ static void send_delete(struct ike_sa *sa, uint8_t protocol, const uint8_t *spis
 }
 
 /* RFC 2408 3.15: the SPIs are the sender's own, of the SAs it receives with. */
-void v1_tell_spi_deleted(struct ike_sa *sa, uint32_t spi_in)
+void v1_tell_spi_deleted(struct ike_sa *sa, const struct esp_transform *transform, uint32_t spi_in)
 {
 	uint8_t spi[ESP_SPI_SIZE];
 	struct writer w = writer_over(spi, sizeof(spi));
 
 	put_u32(&w, spi_in);
-	send_delete(sa, PROTO_ESP, spi, sizeof(spi), 1);
+	send_delete(sa, esp_transform_protocol(transform), spi, sizeof(spi), 1);
 }
 
 void v1_tell_child_deleted(struct child *child)
 {
-	v1_tell_spi_deleted(child->sa, child->spi_in);
+	v1_tell_spi_deleted(child->sa, &child->transform, child->spi_in);
 }
 
-void v1_tell_deleted(struct ike_sa *sa)
+/* A Delete payload is of one protocol. */
+static void tell_children_deleted(struct ike_sa *sa, uint8_t protocol)
 {
 	uint8_t spis[SPIS_PER_DELETE * ESP_SPI_SIZE];
 	struct writer w = writer_over(spis, sizeof(spis));
 
 	LIST_EACH(it, &sa->children) {
 		const struct child *child = CONTAINER(it, struct child, in_sa);
-		if (child->stage != CHILD_LINGERING)
+		if (child->stage != CHILD_LINGERING && esp_transform_protocol(&child->transform) == protocol)
 			put_u32(&w, child->spi_in);
 		if (w.used == sizeof(spis)) {
-			send_delete(sa, PROTO_ESP, spis, ESP_SPI_SIZE, SPIS_PER_DELETE);
+			send_delete(sa, protocol, spis, ESP_SPI_SIZE, SPIS_PER_DELETE);
 			w = writer_over(spis, sizeof(spis));
 		}
 	}
 	if (w.used)
-		send_delete(sa, PROTO_ESP, spis, ESP_SPI_SIZE, w.used / ESP_SPI_SIZE);
+		send_delete(sa, protocol, spis, ESP_SPI_SIZE, w.used / ESP_SPI_SIZE);
+}
+
+void v1_tell_deleted(struct ike_sa *sa)
+{
+	tell_children_deleted(sa, PROTO_ESP);
+	tell_children_deleted(sa, PROTO_AH);
 	send_delete(sa, PROTO_ISAKMP, sa->cookie[0], 2 * COOKIE_SIZE, 1);
 }
 

@@ -99,7 +99,7 @@ static void tell(struct exchange *ex)
 
 	put_u32(&w, ex->notify_spi);
 	if (ex->sa->state == SA_ESTABLISHED)
-		v1_send_notify(ex->sa, ex->notify, is_child ? PROTO_ESP : PROTO_ISAKMP, bytes_of(spi, is_child ? sizeof(spi) : 0),
+		v1_send_notify(ex->sa, ex->notify, is_child ? ex->notify_protocol : PROTO_ISAKMP, bytes_of(spi, is_child ? sizeof(spi) : 0),
 			       (struct bytes){ NULL, 0 });
 	else
 		tell_in_clear(ex);

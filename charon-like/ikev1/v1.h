@@ -98,7 +98,7 @@ enum verdict v1_check_hash(struct exchange *ex, const struct message *in, struct
 /* ---- notices: what an Informational message carries (notice.c) ---- */
 struct v1_notice {
 	uint8_t payload;                             /* PAY_NOTIFY or PAY_DELETE                         */
-	uint8_t protocol;                            /* PROTO_ISAKMP, PROTO_ESP                          */
+	uint8_t protocol;                            /* PROTO_ISAKMP, PROTO_ESP, PROTO_AH                */
 	uint16_t type;                               /* PAY_NOTIFY: enum notify_type                     */
 	size_t spi_len, spi_count;                   /* octets of one, how many                          */
 	uint8_t spi[16];                             /* of a notify; a delete of several takes `spis`    */
@@ -114,7 +114,7 @@ void v1_send_notice(struct ike_sa *sa, const struct v1_notice *notice);
 void v1_send_notify(struct ike_sa *sa, uint16_t type, uint8_t protocol, struct bytes spi, struct bytes data);
 void v1_tell_deleted(struct ike_sa *sa);
 /* Of an IPsec SA that we receive with, or could not install. */
-void v1_tell_spi_deleted(struct ike_sa *sa, uint32_t spi_in);
+void v1_tell_spi_deleted(struct ike_sa *sa, const struct esp_transform *transform, uint32_t spi_in);
 void v1_tell_child_deleted(struct child *child);
 /* An Informational message in the clear: a hint for the log, never more. */
 void v1_take_hint(struct ike_sa *sa, const struct packet *packet);

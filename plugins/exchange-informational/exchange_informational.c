@@ -60,8 +60,8 @@ static enum verdict take_notices(struct exchange *ex, const struct message *in)
 
 /* ---- acting on it, once the message is committed ---- */
 
-/* Under whichever ISAKMP SA it is now: the peer may have moved it to another, or we. */
-static struct child *find_child(struct ike_sa *sa, uint32_t spi)
+/* Under whichever ISAKMP SA it is now: the peer may have moved it to another, or we. Each protocol has SPIs of its own. */
+static struct child *find_child(struct ike_sa *sa, uint8_t protocol, uint32_t spi)
 {
 	struct ike_sa *kin[KIN_MAX];
 	size_t count = kin_of(sa, kin);
@@ -69,7 +69,7 @@ static struct child *find_child(struct ike_sa *sa, uint32_t spi)
 
 	for (size_t i = 0; i < count && !child; i++)
 		child = child_find(kin[i], spi, false);
-	return child;
+	return child && esp_transform_protocol(&child->transform) == protocol ? child : NULL;
 }
 
 static void delete_children(struct exchange *ex, const struct v1_notice *notice)
@@ -79,7 +79,7 @@ static void delete_children(struct exchange *ex, const struct v1_notice *notice)
 	struct reader r = reader_over(bytes_of(notice->spis, notice->spi_count * SPI_SIZE));
 	while (reader_left(&r)) {
 		uint32_t spi = read_u32(&r);
-		struct child *child = find_child(ex->sa, spi);
+		struct child *child = find_child(ex->sa, notice->protocol, spi);
 		if (child)
 			child_deleted(child);
 		else
@@ -153,7 +153,8 @@ static void take_invalid_spi(struct exchange *ex, const struct v1_notice *notice
 {
 	struct bytes spi = notice->spi_len == SPI_SIZE ? bytes_of(notice->spis, SPI_SIZE) : notice->data;
 	struct reader r = reader_over(spi);
-	struct child *child = spi.len == SPI_SIZE ? find_child(ex->sa, read_u32(&r)) : NULL;
+	uint8_t protocol = notice->protocol == PROTO_AH ? PROTO_AH : PROTO_ESP;
+	struct child *child = spi.len == SPI_SIZE ? find_child(ex->sa, protocol, read_u32(&r)) : NULL;
 
 	if (!child) {
 		take_refusal(ex, notice);
@@ -220,7 +221,7 @@ static void act(struct exchange *ex)
 			take_notify(ex, notice);
 		else if (notice->protocol == PROTO_ISAKMP)
 			delete_sa(ex, notice);
-		else if (notice->protocol == PROTO_ESP)
+		else if (notice->protocol == PROTO_ESP || notice->protocol == PROTO_AH)
 			delete_children(ex, notice);
 		else
 			log_debug(&ex->ctx, "the peer deletes SAs of protocol %u, of which there are none", notice->protocol);

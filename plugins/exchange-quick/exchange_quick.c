@@ -26,7 +26,7 @@ static enum verdict begin(struct exchange *ex, const void *argument)
 
 	quick->config = argument;
 	if (ex->sa->shard->engine->kernel)
-		return STEP_OK;
+		return quick->config ? quick_check_ah(ex, quick->config) : STEP_OK;
 	return ex_abort(ex, NOTIFY_NO_PROPOSAL_CHOSEN, "no-kernel",
 			"there is nothing to install IPsec SAs with: install kernel-tun.so (or kernel-xfrm.so)");
 }
@@ -36,11 +36,12 @@ static enum verdict begin(struct exchange *ex, const void *argument)
 static enum verdict make_spi_and_nonce(struct exchange *ex)
 {
 	struct quick *quick = quick_of(ex);
+	uint8_t protocol = quick->config->is_ah ? PROTO_AH : PROTO_ESP;
 	const struct provider *kernel = ex->sa->shard->engine->kernel;
 	uint8_t nonce[NONCE_SIZE];
 
 	int fault = ((const struct kernel_ipsec *)kernel->ops)
-			    ->spi(kernel->state, &ex->sa->local, &ex->sa->remote, &quick->spi[ex->role]);
+			    ->spi(kernel->state, protocol, &ex->sa->local, &ex->sa->remote, &quick->spi[ex->role]);
 	if (fault == 0)
 		fault = crypto_random(ex->sa->shard->engine->crypto, nonce, sizeof(nonce));
 	if (fault < 0)
@@ -229,8 +230,11 @@ static void put_lifetime(struct exchange *ex, struct message_out *out)
 		return;
 	put_u32(&s, quick->spi[RESPONDER]);
 	lifetime_put(&w, false, &quick->lifetime);
-	v1_put_notice(out, &(struct v1_notice){ .payload = PAY_NOTIFY, .protocol = PROTO_ESP, .type = NOTIFY_RESPONDER_LIFETIME,
-						.spi_len = sizeof(spi), .spi_count = 1, .spis = spi, .data = writer_bytes(&w) });
+	struct v1_notice notice = {
+		.payload = PAY_NOTIFY, .protocol = esp_transform_protocol(&quick->transform), .type = NOTIFY_RESPONDER_LIFETIME,
+		.spi_len = sizeof(spi), .spi_count = 1, .spis = spi, .data = writer_bytes(&w),
+	};
+	v1_put_notice(out, &notice);
 }
 
 static enum verdict answer(struct exchange *ex, struct message_out *out)
@@ -241,8 +245,8 @@ static enum verdict answer(struct exchange *ex, struct message_out *out)
 	if (quick->transform.group_alg)
 		TRY(make_ke(ex, quick->transform.group_alg));
 	v1_open_hash(ex, out);
-	int fault = sa_choice_put(message_open(out, PAY_SA), quick->sa_body, quick->proposal_number, quick->transform_number, PROTO_ESP,
-				  &quick->spi[RESPONDER]);
+	int fault = sa_choice_put(message_open(out, PAY_SA), quick->sa_body, quick->proposal_number, quick->transform_number,
+				  esp_transform_protocol(&quick->transform), &quick->spi[RESPONDER]);
 	message_close(out);
 	if (fault < 0)
 		return ex_fault(ex, "answering the offer failed", fault);

@@ -76,7 +76,7 @@ static void give_up(struct exchange *ex, const char *what, int fault)
 	snprintf(text, sizeof(text), "%s of child %s cannot be installed: %s", what, quick->config->name, fault_text(fault));
 	log_at(&ex->ctx, LEVEL_ERROR, "install-failed", "%s", text);
 	sa_publish_failure(ex->sa, quick->config->name, "install-failed", text, true);
-	v1_tell_spi_deleted(ex->sa, quick->spi[ex->role]);
+	v1_tell_spi_deleted(ex->sa, &quick->transform, quick->spi[ex->role]);
 	if (quick->child)
 		child_free(quick->child, "it could not be installed");
 	quick->child = NULL;
@@ -115,7 +115,7 @@ void quick_failed(struct exchange *ex)
 	/* The peer has message 2, and may have sent message 3 and rely on it; this ISAKMP SA it may have deleted. */
 	struct ike_sa *best = kin_best(ex->sa);
 	if (best)
-		v1_tell_spi_deleted(best, quick->child->spi_in);
+		v1_tell_spi_deleted(best, &quick->transform, quick->child->spi_in);
 	child_free(quick->child, "Quick Mode failed");
 }
 
@@ -124,7 +124,7 @@ const char *quick_child(const struct exchange *ex)
 	return quick_of(ex)->config ? quick_of(ex)->config->name : NULL;
 }
 
-/* An ESP packet of the new SA: who made it has our nonce and the keys, which is all that message 3 shows (RFC 2409 5.5). */
+/* A packet of the new SA: who made it has our nonce and the keys, which is all that message 3 shows (RFC 2409 5.5). */
 bool quick_is_answered(const struct exchange *ex)
 {
 	const struct quick *quick = quick_of(ex);

@@ -28,6 +28,8 @@ static inline struct quick *quick_of(const struct exchange *ex)
 
 /* What a child's configuration means under this SA (selectors.c). */
 uint16_t quick_mode(const struct ike_sa *sa, const struct child_settings *config);
+/* A child of AH, in which not every SA can be: says why. */
+enum verdict quick_check_ah(struct exchange *ex, const struct child_settings *config);
 struct selector quick_local(const struct ike_sa *sa, const struct child_settings *config);
 struct selector quick_remote(const struct ike_sa *sa, const struct child_settings *config);
 

@@ -3,13 +3,35 @@
 #include <stdio.h>
 
 #include "quick.h"
+#include "shard.h"
 
-/* RFC 3947 5.1: behind a NAT the UDP-encapsulated modes are proposed instead. */
+/* RFC 3947 5.1: behind a NAT the UDP-encapsulated modes are proposed instead; AH has none (quick_check_ah()). */
 uint16_t quick_mode(const struct ike_sa *sa, const struct child_settings *config)
 {
-	if (sa->udp_encap)
+	if (sa->udp_encap && !config->is_ah)
 		return config->transport ? MODE_UDP_TRANSPORT : MODE_UDP_TUNNEL;
 	return config->transport ? MODE_TRANSPORT : MODE_TUNNEL;
+}
+
+/* RFC 3715 2.1: what AH protects are also the addresses, which a NAT changes. */
+enum verdict quick_check_ah(struct exchange *ex, const struct child_settings *config)
+{
+	const struct ike_sa *sa = ex->sa;
+	const struct kernel_ipsec *kernel = sa->shard->engine->kernel->ops;
+	uint16_t notify = ex->role == RESPONDER ? NOTIFY_NO_PROPOSAL_CHOSEN : 0;
+
+	if (!config->is_ah)
+		return STEP_OK;
+	if (!(kernel->features & KERNEL_AH))
+		return ex_abort(ex, notify, "no-ah", "child %s uses AH, which the kernel service %s does not have: use kernel-xfrm, or ESP",
+				config->name, kernel->name);
+	if (sa->local_nat || sa->remote_nat)
+		return ex_abort(ex, notify, "ah-nat", "child %s uses AH, but there is a NAT in front of %s, and what it changes AH protects: use ESP "
+				"at both ends", config->name, sa->local_nat ? "us" : "the peer");
+	if (sa->udp_encap)
+		return ex_abort(ex, notify, "ah-nat", "child %s uses AH, which has no form in UDP, but the peer insists on UDP: use ESP at both "
+				"ends, or let the peer do without UDP (keyferry: encap=\"no\")", config->name);
+	return STEP_OK;
 }
 
 static struct selector side(const struct selector *configured, bool is_host, const struct address *host)
@@ -151,7 +173,7 @@ static int choose_transform(struct exchange *ex, const struct child_settings *co
 	quick->mode = quick_mode(sa, config);
 	int chosen = esp_choose(offers, &config->proposals, quick->mode, why);
 	bool may_differ = sa->udp_encap ? !v1_forces_encap(sa, sa->connection) : sa->is_float && sa->connection->encap != ENCAP_NO;
-	if (chosen >= 0 || !may_differ)
+	if (chosen >= 0 || !may_differ || config->is_ah)
 		return chosen;
 	quick->mode = other_mode(quick->mode);
 	return esp_choose(offers, &config->proposals, quick->mode, unused);
@@ -250,6 +272,7 @@ enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
 
 	/* A refusal names the SA that the peer proposed: it may have started several Quick Modes at once. */
 	ex->notify_spi = offers->count ? offers->at[0].spi : 0;
+	ex->notify_protocol = offers->count ? offers->at[0].protocol : 0;
 	if (count_children(ex->sa) >= CHILDREN_PER_SA_MAX)
 		return ex_abort(ex, NOTIFY_NO_PROPOSAL_CHOSEN, "too-many-children", "the peer has %d children already", CHILDREN_PER_SA_MAX);
 	for (size_t i = 0; i < c->child_count; i++) {
@@ -259,6 +282,7 @@ enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
 			nearest = config;
 		if (like < 2)
 			continue;
+		TRY(quick_check_ah(ex, config));
 		int chosen = choose_transform(ex, config, offers, why);
 		fitting = config;
 		if (chosen < 0)
@@ -269,6 +293,7 @@ enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
 		return check_crossing(ex);
 	}
 	if (fitting)
-		return ex_abort(ex, NOTIFY_NO_PROPOSAL_CHOSEN, "proposal-mismatch", "no ESP proposal fits child %s: %s", fitting->name, why);
+		return ex_abort(ex, NOTIFY_NO_PROPOSAL_CHOSEN, "proposal-mismatch", "no %s proposal fits child %s: %s",
+				fitting->is_ah ? "AH" : "ESP", fitting->name, why);
 	return refuse_selectors(ex, nearest);
 }

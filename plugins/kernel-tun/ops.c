@@ -90,11 +90,12 @@ static void unlock(struct tun *t)
 	threads_wake(t);
 }
 
-static int tun_spi(void *state, const struct address *local, const struct address *remote, uint32_t *out)
+static int tun_spi(void *state, uint8_t protocol, const struct address *local, const struct address *remote, uint32_t *out)
 {
 	struct tun *t = state;
 	uint32_t spi;
 
+	(void)protocol;
 	(void)local;
 	(void)remote;
 	for (size_t i = 0; i < SPI_TRIES; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* algorithm.h - ESP's algorithms by the kernel's names: what an esp_transform becomes, and which module has it. */
+/* algorithm.h - ESP's and AH's algorithms by the kernel's names: what an esp_transform becomes, and which module has it. */
 #ifndef KEYFERRY_XFRM_ALGORITHM_H
 #define KEYFERRY_XFRM_ALGORITHM_H
 #include "proposal.h"

@@ -109,7 +109,11 @@ static bool put_algorithms(struct nlmsghdr *request, const struct ipsec_sa *sa)
 	const struct algorithm *cipher = algorithm_find(false, sa->transform.id);
 	const struct algorithm *auth = algorithm_find(true, sa->transform.auth);
 
-	if (!cipher || sa->encryption_key.len > ALGORITHM_KEY_MAX || sa->integrity_key.len > ALGORITHM_KEY_MAX)
+	if (sa->transform.is_ah && auth && sa->integrity_key.len <= ALGORITHM_KEY_MAX) {
+		put_algorithm(request, auth, sa->integrity_key, sa->transform.icv_len);
+		return true;
+	}
+	if (!cipher || sa->transform.is_ah || sa->encryption_key.len > ALGORITHM_KEY_MAX || sa->integrity_key.len > ALGORITHM_KEY_MAX)
 		return false;
 	if (cipher->kind == ALGORITHM_AEAD) {
 		put_algorithm(request, cipher, sa->encryption_key, cipher->icv_len);
@@ -228,9 +232,12 @@ bool build_sa(struct netlink *n, uint16_t type, const struct ipsec_sa *sa, struc
 	*out = request;
 	put_addresses(info, sa->inbound, &sa->local, &sa->remote);
 	info->id.spi = htonl(sa->spi);
-	info->id.proto = IPPROTO_ESP;
+	info->id.proto = sa->transform.is_ah ? IPPROTO_AH : IPPROTO_ESP;
 	info->reqid = sa->child;
 	info->flags = sa->transform.esn ? XFRM_STATE_ESN : 0;
+	/* RFC 4302 2.2: over IPv4 the header is whole words of 32 bits; the kernel fills 64 unless it is told. */
+	if (sa->transform.is_ah && sa->local.family == AF_INET)
+		info->flags |= XFRM_STATE_ALIGN4;
 	put_inside(info, sa);
 	put_limits(&info->lft, sa);
 	if (!put_algorithms(request, sa))
@@ -241,7 +248,7 @@ bool build_sa(struct netlink *n, uint16_t type, const struct ipsec_sa *sa, struc
 	return true;
 }
 
-struct nlmsghdr *build_sa_id(struct netlink *n, uint16_t type, uint32_t spi, const struct address *destination)
+struct nlmsghdr *build_sa_id(struct netlink *n, uint16_t type, uint8_t protocol, uint32_t spi, const struct address *destination)
 {
 	void *head;
 	struct nlmsghdr *request = netlink_request(n, type, 0, sizeof(struct xfrm_usersa_id), &head);
@@ -250,21 +257,21 @@ struct nlmsghdr *build_sa_id(struct netlink *n, uint16_t type, uint32_t spi, con
 	id->daddr = build_address(destination);
 	id->spi = htonl(spi);
 	id->family = destination->family;
-	id->proto = IPPROTO_ESP;
+	id->proto = protocol;
 	return request;
 }
 
-struct nlmsghdr *build_spi(struct netlink *n, const struct address *local, const struct address *remote)
+struct nlmsghdr *build_spi(struct netlink *n, uint8_t protocol, const struct address *local, const struct address *remote)
 {
 	void *head;
 	struct nlmsghdr *request = netlink_request(n, XFRM_MSG_ALLOCSPI, 0, sizeof(struct xfrm_userspi_info), &head);
 	struct xfrm_userspi_info *spi = head;
 
 	put_addresses(&spi->info, true, local, remote);
-	spi->info.id.proto = IPPROTO_ESP;
+	spi->info.id.proto = protocol;
 	spi->info.reqid = REQID_SPI;
 	spi->info.mode = XFRM_MODE_TUNNEL;
-	/* RFC 4303 2.1 reserves the first 256; the rest is easier told from them with a long number. */
+	/* RFC 4303 2.1 and RFC 4302 2.4 reserve the first 256; the rest is easier told from them with a long number. */
 	spi->min = 0x10000000;
 	spi->max = 0xffffffff;
 	return request;
@@ -290,7 +297,7 @@ static void put_template(struct nlmsghdr *request, const struct ipsec_policy *po
 	if (is_out && !policy->transport && policy->local.family == 0 && policy->remote.family == 0)
 		template.saddr = build_address(&(struct address){ .family = (uint8_t)template.family, .ip = {
 			[0] = template.family == AF_INET ? 127 : 0, [3] = template.family == AF_INET, [15] = template.family == AF_INET6 } });
-	template.id.proto = IPPROTO_ESP;
+	template.id.proto = policy->is_ah ? IPPROTO_AH : IPPROTO_ESP;
 	template.reqid = policy->child;
 	template.mode = policy->transport ? XFRM_MODE_TRANSPORT : XFRM_MODE_TUNNEL;
 	template.aalgos = template.ealgos = template.calgos = UINT32_MAX;

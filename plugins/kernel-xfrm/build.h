@@ -44,9 +44,9 @@ uint32_t build_priority(const struct prefix *remote, const struct prefix *local,
 
 /* NEWSA or UPDSA. False: an algorithm that the kernel interface has no name for. */
 bool build_sa(struct netlink *n, uint16_t type, const struct ipsec_sa *sa, struct nlmsghdr **out) MUST_CHECK;
-/* GETSA or DELSA of an SA with that destination. */
-struct nlmsghdr *build_sa_id(struct netlink *n, uint16_t type, uint32_t spi, const struct address *destination);
-struct nlmsghdr *build_spi(struct netlink *n, const struct address *local, const struct address *remote);
+/* GETSA or DELSA of an SA with that destination; `protocol` is IP's number of ESP or AH, here and below. */
+struct nlmsghdr *build_sa_id(struct netlink *n, uint16_t type, uint8_t protocol, uint32_t spi, const struct address *destination);
+struct nlmsghdr *build_spi(struct netlink *n, uint8_t protocol, const struct address *local, const struct address *remote);
 /* NEWPOLICY or UPDPOLICY. `policy` NULL: what matches passes in the clear. */
 struct nlmsghdr *build_policy(struct netlink *n, uint16_t type, const struct rule_key *key, uint32_t priority,
 			      const struct ipsec_policy *policy);

@@ -52,8 +52,9 @@ static void take_acquire(struct xfrm *x, const struct nlmsghdr *message)
 static struct entry *entry_of(struct xfrm *x, const struct xfrm_usersa_info *info)
 {
 	struct address destination = build_host(&info->id.daddr, info->family);
+	struct entry *e = entry_by_destination(x, ntohl(info->id.spi), &destination);
 
-	return info->id.proto == IPPROTO_ESP ? entry_by_destination(x, ntohl(info->id.spi), &destination) : NULL;
+	return e && e->protocol == info->id.proto ? e : NULL;
 }
 
 static void take_expire(struct xfrm *x, const struct nlmsghdr *message)
@@ -120,7 +121,7 @@ static void look_at(const struct nlmsghdr *message, void *arg)
 		return;
 	memcpy(&info, mnl_nlmsg_get_payload(message), sizeof(info));
 	/* The kernel asks once, then waits, for a state without SPI. */
-	if (info.id.spi == 0 && info.id.proto == IPPROTO_ESP)
+	if (info.id.spi == 0 && (info.id.proto == IPPROTO_ESP || info.id.proto == IPPROTO_AH))
 		tell_acquire(x, info.reqid);
 	struct entry *e = entry_of(x, &info);
 	if (!e)

@@ -35,7 +35,7 @@ static int probe(struct xfrm *x, struct netlink *n, uint8_t family, const struct
 	/* Of a run that was killed just here. */
 	if (error && error != EEXIST)
 		return error;
-	return netlink_talk(n, build_sa_id(n, XFRM_MSG_DELSA, spi, &sa.local), NULL, NULL);
+	return netlink_talk(n, build_sa_id(n, XFRM_MSG_DELSA, IPPROTO_ESP, spi, &sa.local), NULL, NULL);
 }
 
 /* A kernel without ESP, or one that does not let us, says so whatever the algorithm; any that works will do. */
@@ -133,12 +133,12 @@ static bool lacks(struct xfrm *x, const struct algorithm *a)
 bool probe_lacks(void *state, const struct esp_transform *t, char why[WHY_MAX])
 {
 	struct xfrm *x = state;
-	const struct algorithm *all[] = { algorithm_find(false, t->id), t->aead ? NULL : algorithm_find(true, t->auth) };
-	size_t needed = t->aead ? 1 : 2;
+	const struct algorithm *all[] = { t->is_ah ? NULL : algorithm_find(false, t->id), t->aead ? NULL : algorithm_find(true, t->auth) };
+	size_t first = t->is_ah ? 1 : 0, end = t->aead ? 1 : 2;
 	bool is_lacking = false;
 
 	pthread_mutex_lock(&x->lock);
-	for (size_t i = 0; i < needed && !is_lacking; i++) {
+	for (size_t i = first; i < end && !is_lacking; i++) {
 		is_lacking = !all[i] || lacks(x, all[i]);
 		if (is_lacking && all[i])
 			snprintf(why, WHY_MAX, "the kernel lacks %s (try `modprobe -a %s%s`)", all[i]->words, all[i]->modules,
@@ -155,7 +155,7 @@ bool probe_lacks(void *state, const struct esp_transform *t, char why[WHY_MAX])
 /* The kernel is not asked anything while it lists. */
 struct leftovers {
 	struct xfrm *x;
-	struct leftover_sa { uint32_t spi, sequence, reqid; struct address local, remote; uint8_t mode; } *sas;
+	struct leftover_sa { uint32_t spi, sequence, reqid; struct address local, remote; uint8_t protocol, mode; } *sas;
 	struct leftover_policy { struct rule_key key; uint32_t priority; } *policies;
 	size_t sa_count, policy_count, sa_size, policy_size;
 	bool is_short;                         /* no memory for all                                */
@@ -177,7 +177,7 @@ static bool grow(void **at, size_t *size, size_t count, size_t each)
 /* One that only waits for an answer of IKE is the kernel's own and has no tag. */
 static bool is_ours(struct xfrm *x, const struct xfrm_usersa_info *info)
 {
-	if (info->id.proto != IPPROTO_ESP)
+	if (info->id.proto != IPPROTO_ESP && info->id.proto != IPPROTO_AH)
 		return false;
 	if (info->lft.soft_use_expires_seconds == BUILD_TAG)
 		return true;
@@ -199,7 +199,8 @@ static void take_sa(const struct nlmsghdr *message, void *arg)
 		return;
 	}
 	l->sas[l->sa_count++] = (struct leftover_sa){
-		.spi = ntohl(info.id.spi), .sequence = info.seq, .reqid = info.reqid, .mode = info.mode,
+		.spi = ntohl(info.id.spi), .sequence = info.seq, .reqid = info.reqid, .protocol = info.id.proto,
+		.mode = info.mode,
 		.local = build_host(&info.id.daddr, info.family), .remote = build_host(&info.saddr, info.family),
 	};
 }
@@ -248,7 +249,7 @@ static void forget(struct leftovers *l)
 /* One that waits has no SPI, and without one it cannot be deleted: so it gets one first. */
 static int name_sa(struct xfrm *x, struct leftover_sa *sa)
 {
-	struct nlmsghdr *request = build_spi(&x->netlink, &sa->local, &sa->remote);
+	struct nlmsghdr *request = build_spi(&x->netlink, sa->protocol, &sa->local, &sa->remote);
 	struct xfrm_userspi_info *spi = mnl_nlmsg_get_payload(request);
 
 	spi->info.seq = sa->sequence;
@@ -268,7 +269,7 @@ static int remove_sas(struct xfrm *x, struct leftovers *l)
 		int one = sa->spi ? 0 : name_sa(x, sa);
 
 		if (!one)
-			one = netlink_talk(&x->netlink, build_sa_id(&x->netlink, XFRM_MSG_DELSA, sa->spi, &sa->local), NULL, NULL);
+			one = netlink_talk(&x->netlink, build_sa_id(&x->netlink, XFRM_MSG_DELSA, sa->protocol, sa->spi, &sa->local), NULL, NULL);
 		error = one && one != ESRCH ? one : error;
 	}
 	return error;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "names.h"
 #include "secret.h"
 #include "xfrm.h"
 
@@ -94,14 +95,15 @@ static void take_spi(const struct nlmsghdr *message, void *arg)
 }
 
 /* The kernel keeps it for net.core.xfrm_acq_expires seconds; if IKE takes longer than that it is added like any other. */
-int state_spi(void *state, const struct address *local, const struct address *remote, uint32_t *out)
+int state_spi(void *state, uint8_t protocol, const struct address *local, const struct address *remote, uint32_t *out)
 {
 	struct xfrm *x = state;
+	uint8_t number = protocol == PROTO_AH ? IPPROTO_AH : IPPROTO_ESP;
 	uint32_t spi = 0;
 	int fault = 0;
 
 	pthread_mutex_lock(&x->lock);
-	int error = netlink_talk(&x->netlink, build_spi(&x->netlink, local, remote), take_spi, &spi);
+	int error = netlink_talk(&x->netlink, build_spi(&x->netlink, number, local, remote), take_spi, &spi);
 	if (!error && spi < SPI_MIN)
 		error = EBADMSG;
 	if (error)
@@ -124,12 +126,30 @@ static int refuse(struct xfrm *x, const struct ipsec_sa *sa, int fault, const ch
 	return fault;
 }
 
+/* AH is not looked for before somebody needs it. */
+static int complain_of_ah(struct xfrm *x, const struct ipsec_sa *sa, int error)
+{
+	const struct algorithm *auth = algorithm_find(true, sa->transform.auth);
+	bool is_ipv6 = sa->remote.family == AF_INET6;
+	char why[2 * WHAT_MAX];
+
+	if (error == EPROTONOSUPPORT)
+		snprintf(why, sizeof(why), "the kernel has no AH over %s: load module %s, or use ESP", is_ipv6 ? "IPv6" : "IPv4",
+			 is_ipv6 ? "ah6" : "ah4");
+	else
+		snprintf(why, sizeof(why), "the kernel lacks %s: load its modules (modprobe -a %s), or propose another algorithm", auth->words,
+			 auth->modules);
+	return refuse(x, sa, FAULT_UNSUPPORTED, why);
+}
+
 /* Names what the kernel may lack. */
 static int complain(struct xfrm *x, const struct ipsec_sa *sa, int error)
 {
 	const struct algorithm *cipher = algorithm_find(false, sa->transform.id), *auth = algorithm_find(true, sa->transform.auth);
 	char what[WHAT_MAX], why[2 * WHAT_MAX];
 
+	if (sa->transform.is_ah && (error == EPROTONOSUPPORT || error == ENOSYS || error == ENOENT))
+		return complain_of_ah(x, sa, error);
 	if (error != ENOSYS && error != ENOENT) {
 		snprintf(what, sizeof(what), "cannot install the %s SA %08" PRIx32, direction(sa->inbound), sa->spi);
 		return xfrm_complain(x, "sa-install", what, error);
@@ -145,6 +165,8 @@ static const char *not_possible(const struct xfrm *x, const struct ipsec_sa *sa)
 {
 	if (sa->spi < SPI_MIN || address_len(sa->remote.family) == 0 || sa->local.family != sa->remote.family)
 		return "its SPI or addresses are not valid";
+	if (sa->transform.is_ah)
+		return sa->udp_encap ? "AH has no form in UDP" : NULL;
 	if (!x->has_esp[family_index(sa->remote.family)])
 		return sa->remote.family == AF_INET6 ? "the kernel has no ESP over IPv6: load module esp6"
 						     : "the kernel has no ESP over IPv4: load module esp4";
@@ -182,6 +204,7 @@ static int add(struct xfrm *x, const struct ipsec_sa *sa)
 		e->remote = sa->remote;
 		e->child = sa->child;
 		e->udp_encap = sa->udp_encap;
+		e->protocol = sa->transform.is_ah ? IPPROTO_AH : IPPROTO_ESP;
 		e->looked_at = x->now();
 		fault = find_key(x, &e->key) ? FAULT_EXISTS : link_entry(x, e);
 		if (fault)
@@ -209,7 +232,8 @@ int state_add(void *state, const struct ipsec_sa *sa)
 	struct xfrm *x = state;
 
 	pthread_mutex_lock(&x->lock);
-	const char *why = algorithm_find(false, sa->transform.id) ? not_possible(x, sa) : "the kernel interface has no name for its cipher";
+	bool is_known = sa->transform.is_ah ? algorithm_find(true, sa->transform.auth) : algorithm_find(false, sa->transform.id);
+	const char *why = is_known ? not_possible(x, sa) : "the kernel interface has no name for its algorithm";
 	int fault = why ? refuse(x, sa, FAULT_UNSUPPORTED, why) : add(x, sa);
 	pthread_mutex_unlock(&x->lock);
 	return fault;
@@ -236,11 +260,18 @@ static void keep_answer(const struct nlmsghdr *message, void *arg)
 
 static int read_sa(struct xfrm *x, const struct entry *e, struct answer *answer)
 {
-	struct nlmsghdr *request = build_sa_id(&x->netlink, XFRM_MSG_GETSA, e->key.spi, entry_destination(e));
+	struct nlmsghdr *request = build_sa_id(&x->netlink, XFRM_MSG_GETSA, e->protocol, e->key.spi, entry_destination(e));
 
 	answer->is_there = false;
 	int error = netlink_talk(&x->netlink, request, keep_answer, answer);
 	return error ? error : answer->is_there ? 0 : EBADMSG;
+}
+
+static int delete_sa(struct xfrm *x, const struct entry *e)
+{
+	struct nlmsghdr *request = build_sa_id(&x->netlink, XFRM_MSG_DELSA, e->protocol, e->key.spi, entry_destination(e));
+
+	return netlink_talk(&x->netlink, request, NULL, NULL);
 }
 
 /* ---- moving ---- */
@@ -274,8 +305,7 @@ static int move(struct xfrm *x, const struct entry *e, const struct address *loc
 		if (!build_moved(&x->netlink, XFRM_MSG_NEWSA, (const void *)answer.octets, e->key.inbound, local, remote, &check))
 			error = EKEYREJECTED;
 		if (!error)
-			error = netlink_talk(&x->netlink,
-					     build_sa_id(&x->netlink, XFRM_MSG_DELSA, e->key.spi, entry_destination(e)), NULL, NULL);
+			error = delete_sa(x, e);
 		if (!error && (error = put_back(x, e, &answer, local, remote, false)))
 			(void)put_back(x, e, &answer, &e->local, &e->remote, false);
 	}
@@ -399,7 +429,7 @@ int state_delete(void *state, uint32_t spi, bool inbound, const struct address *
 	pthread_mutex_lock(&x->lock);
 	struct entry *e = entry_find(x, spi, inbound, remote);
 	if (e) {
-		int error = netlink_talk(&x->netlink, build_sa_id(&x->netlink, XFRM_MSG_DELSA, spi, entry_destination(e)), NULL, NULL);
+		int error = delete_sa(x, e);
 
 		/* The kernel itself deletes what is used up. */
 		snprintf(what, sizeof(what), "cannot delete the %s SA %08" PRIx32, direction(inbound), spi);

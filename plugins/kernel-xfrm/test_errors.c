@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_errors.c - what the kernel refuses or lacks: what becomes of it, and in which words it is said. */
+#include "names.h"
 #include "test_kernel.h"
 #include "unit.h"
 
@@ -102,7 +103,7 @@ static int get_spi(struct xfrm *x)
 {
 	uint32_t spi;
 
-	return state_spi(x, &in.local, &in.remote, &spi);
+	return state_spi(x, PROTO_ESP, &in.local, &in.remote, &spi);
 }
 
 static int resync(struct xfrm *x)

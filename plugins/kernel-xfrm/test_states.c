@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_states.c - SAs: the messages octet by octet, errors of the kernel, moves, use. */
+#include "names.h"
 #include "test_kernel.h"
 #include "unit.h"
 
@@ -27,7 +28,7 @@ static void a_reserved_spi_is_the_kernels(void)
 	((struct xfrm_usersa_info *)head)->id.spi = htonl(0xc0ffee01);
 	answer->len = message->nlmsg_len;
 	memcpy(answer->octets, message, answer->len);
-	CU_ASSERT_EQUAL(state_spi(x, &local, &remote, &spi), 0);
+	CU_ASSERT_EQUAL(state_spi(x, PROTO_ESP, &local, &remote, &spi), 0);
 	CU_ASSERT_EQUAL(spi, 0xc0ffee01);
 	const struct xfrm_userspi_info *asked = mnl_nlmsg_get_payload(test_request(0));
 	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_ALLOCSPI);
@@ -35,7 +36,7 @@ static void a_reserved_spi_is_the_kernels(void)
 	CU_ASSERT_EQUAL(asked->info.id.proto, IPPROTO_ESP);
 	CU_ASSERT(asked->min >= 256 && asked->max == 0xffffffff);
 	test_kernel->error = EPERM;
-	CU_ASSERT_EQUAL(state_spi(x, &local, &remote, &spi), FAULT_PERMISSION);
+	CU_ASSERT_EQUAL(state_spi(x, PROTO_ESP, &local, &remote, &spi), FAULT_PERMISSION);
 	CU_ASSERT(test_said("cannot reserve an SPI: Operation not permitted; needs CAP_NET_ADMIN"));
 	test_kernel_close();
 }
@@ -158,6 +159,64 @@ static void an_outbound_sa_ends_with_its_numbers(void)
 	const struct xfrm_replay_state_esn *replay = part(XFRMA_REPLAY_ESN_VAL, &len);
 	CU_ASSERT(replay && replay->replay_window > 0 && replay->bmp_len == 1);
 	test_kernel_close();
+}
+
+static struct ipsec_sa ah_sa(uint32_t spi, bool inbound)
+{
+	struct ipsec_sa sa = test_sa(spi, inbound, 12, 5);
+
+	sa.transform.is_ah = true;
+	sa.transform.id = 5;
+	sa.encryption_key = bytes_of(NULL, 0);
+	return sa;
+}
+
+static void ah_has_integrity_alone(void)
+{
+	struct xfrm *x = test_kernel_open();
+	struct ipsec_sa in = ah_sa(0x1001, true), out = ah_sa(0x1002, false);
+	size_t len;
+
+	/* No ESP is needed for it. */
+	x->has_esp[0] = false;
+	CU_ASSERT_EQUAL(state_add(x, &in), 0);
+	CU_ASSERT_EQUAL(info_of(test_request(0))->id.proto, IPPROTO_AH);
+	CU_ASSERT(info_of(test_request(0))->flags & XFRM_STATE_ALIGN4);
+	CU_ASSERT_PTR_NULL(part(XFRMA_ALG_CRYPT, &len));
+	const struct xfrm_algo_auth *auth = part(XFRMA_ALG_AUTH_TRUNC, &len);
+	CU_ASSERT(auth && strcmp(auth->alg_name, "hmac(sha256)") == 0 && auth->alg_key_len == 256 && auth->alg_trunc_len == 128);
+	CU_ASSERT_PTR_NOT_NULL(part(XFRMA_REPLAY_ESN_VAL, &len));
+	out.local = test_address("2001:db8::1", 0);
+	out.remote = test_address("2001:db8::2", 0);
+	CU_ASSERT_EQUAL(state_add(x, &out), 0);
+	CU_ASSERT_FALSE(info_of(test_request(0))->flags & XFRM_STATE_ALIGN4);
+	CU_ASSERT_EQUAL(state_delete(x, 0x1001, true, &in.remote), 0);
+	const struct xfrm_usersa_id *id = mnl_nlmsg_get_payload(test_request(0));
+	CU_ASSERT_EQUAL(id->proto, IPPROTO_AH);
+	CU_ASSERT_EQUAL(state_delete(x, 0x1002, false, &out.remote), 0);
+	out.udp_encap = true;
+	CU_ASSERT_EQUAL(state_add(x, &out), FAULT_UNSUPPORTED);
+	CU_ASSERT(test_said("AH has no form in UDP"));
+	test_kernel_close();
+}
+
+static void ah_errors_name_its_module(void)
+{
+	static const struct { int error; const char *says; } rows[] = {
+		{ EPROTONOSUPPORT, "the kernel has no AH over IPv4: load module ah4, or use ESP" },
+		{ ENOSYS, "the kernel lacks HMAC-SHA2-256: load its modules (modprobe -a hmac sha256_generic)" },
+		{ EEXIST, "another program has installed the same" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct xfrm *x = test_kernel_open();
+		struct ipsec_sa sa = ah_sa(0x1001, false);
+		test_kernel->error = rows[i].error;
+		CU_ASSERT(state_add(x, &sa) < 0);
+		CU_ASSERT(test_said(rows[i].says));
+		CU_ASSERT_PTR_NULL(x->entries);
+		test_kernel_close();
+	}
 }
 
 static void the_largest_window_is_the_kernels(void)
@@ -384,6 +443,8 @@ static const struct unit_case cases[] = {
 	{ "an inbound SA whose reservation is over is added", an_inbound_sa_whose_reservation_is_over_is_added },
 	{ "each cipher has its name and key", each_cipher_has_its_name_and_key },
 	{ "an outbound SA ends with its numbers", an_outbound_sa_ends_with_its_numbers },
+	{ "AH has an integrity algorithm alone", ah_has_integrity_alone },
+	{ "errors about AH name its module", ah_errors_name_its_module },
 	{ "the largest window is the kernel's", the_largest_window_is_the_kernels },
 	{ "ESP in UDP has the ports of its direction", esp_in_udp_has_the_ports_of_its_direction },
 	{ "a transport SA is for its selectors", a_transport_sa_is_for_its_selectors },

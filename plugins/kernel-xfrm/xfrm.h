@@ -27,6 +27,7 @@ struct entry {
 	struct entry_key key;
 	struct address local, remote;
 	uint32_t child;
+	uint8_t protocol;                      /* IPPROTO_ESP, IPPROTO_AH                                     */
 	bool udp_encap;
 	bool is_seen;                          /* while all are listed                                        */
 	bool is_told[2];                       /* the host knows that it is nearly used up, or (1) is         */
@@ -102,7 +103,7 @@ struct entry *entry_find(struct xfrm *x, uint32_t spi, bool inbound, const struc
 /* By what the kernel tells an SA by. */
 struct entry *entry_by_destination(struct xfrm *x, uint32_t spi, const struct address *destination);
 const struct address *entry_destination(const struct entry *e);
-int state_spi(void *state, const struct address *local, const struct address *remote, uint32_t *out);
+int state_spi(void *state, uint8_t protocol, const struct address *local, const struct address *remote, uint32_t *out);
 int state_add(void *state, const struct ipsec_sa *sa);
 int state_move(void *state, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
 	       const struct address *remote);

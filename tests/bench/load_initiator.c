@@ -43,10 +43,11 @@ struct generator {
 
 /* ---- a kernel that does nothing ---- */
 
-static int null_spi(void *state, const struct address *local, const struct address *remote, uint32_t *out)
+static int null_spi(void *state, uint8_t protocol, const struct address *local, const struct address *remote, uint32_t *out)
 {
 	struct generator *g = state;
 
+	(void)protocol;
 	(void)local;
 	(void)remote;
 	*out = ++g->last_spi;

@@ -30,7 +30,7 @@ struct wire_packet {
 /* What a fake kernel was told. */
 struct fake_sa {
 	uint32_t spi, child;
-	bool inbound, udp_encap, transport;
+	bool inbound, udp_encap, transport, is_ah;
 	size_t key_len;
 	uint8_t keys[CIPHER_KEY_MAX + 8 + HASH_SIZE_MAX];
 	struct selector local_ts, remote_ts;

@@ -39,10 +39,11 @@ static void take_event(const struct event *event, void *arg)
 
 /* ---- the fake kernel ---- */
 
-static int fake_spi(void *state, const struct address *local, const struct address *remote, uint32_t *out)
+static int fake_spi(void *state, uint8_t protocol, const struct address *local, const struct address *remote, uint32_t *out)
 {
 	struct fake_kernel *kernel = state;
 
+	(void)protocol;
 	(void)local;
 	(void)remote;
 	/* Each once, in no order. */
@@ -71,6 +72,7 @@ static int fake_sa_add(void *state, const struct ipsec_sa *sa)
 	fake->inbound = sa->inbound;
 	fake->udp_encap = sa->udp_encap;
 	fake->transport = sa->transport;
+	fake->is_ah = sa->transform.is_ah;
 	fake->local_ts = sa->local_ts;
 	fake->remote_ts = sa->remote_ts;
 	fake->remote = sa->remote;
