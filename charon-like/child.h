@@ -56,6 +56,7 @@ struct child {
 	enum child_stage stage;
 	uint32_t id;                             /* the kernel's `child`: the same for all SAs of one configured child */
 	uint32_t spi_in, spi_out;                /* host order                                         */
+	uint16_t cpi_in, cpi_out;                /* of IPComp; 0: not compressed                       */
 	struct esp_transform transform;
 	struct selector local_ts, remote_ts;
 	struct address local, remote;            /* that the SAs are installed with                    */

@@ -449,9 +449,10 @@ static void announce(struct child *child)
 		log_info(&sa->ctx, "child %s is renewed: SPIs %08" PRIx32 " in, %08" PRIx32 " out", child->config->name, child->spi_in,
 			 child->spi_out);
 	else
-		log_info(&sa->ctx, "child %s is up: %s to %s, %s%s%s, SPIs %08" PRIx32 " in, %08" PRIx32 " out", child->config->name,
+		log_info(&sa->ctx, "child %s is up: %s to %s, %s%s%s%s, SPIs %08" PRIx32 " in, %08" PRIx32 " out", child->config->name,
 			 selector_text(local, &child->local_ts), selector_text(remote, &child->remote_ts), text,
-			 child->transport ? ", transport" : "", child->udp_encap ? " in UDP" : "", child->spi_in, child->spi_out);
+			 child->cpi_in ? ", IPComp" : "", child->transport ? ", transport" : "", child->udp_encap ? " in UDP" : "",
+			 child->spi_in, child->spi_out);
 	child->was_up = true;
 	sa_publish(sa, child->is_renewal ? EVENT_CHILD_RENEWED : EVENT_CHILD_UP, child, text);
 }

@@ -13,6 +13,11 @@ static bool is_transport(const struct child_settings *child)
 	return child->transport;
 }
 
+static bool is_compressed(const struct child_settings *child)
+{
+	return child->compress;
+}
+
 static bool has_esn(const struct esp_transform *t)
 {
 	return t->esn;
@@ -25,7 +30,8 @@ static bool is_ah(const struct esp_transform *t)
 
 /* clang-format off */
 static const struct { uint32_t feature; bool (*needs)(const struct child_settings *child); const char *name; } of_children[] = {
-	{ KERNEL_TRANSPORT, is_transport, "transport mode" },
+	{ KERNEL_TRANSPORT, is_transport,  "transport mode" },
+	{ KERNEL_IPCOMP,    is_compressed, "IPComp, which kernel-xfrm has" },
 };
 static const struct { uint32_t feature; bool (*needs)(const struct esp_transform *t); const char *name; } of_transforms[] = {
 	{ KERNEL_ESN,       has_esn,      "extended sequence numbers" },

@@ -244,7 +244,8 @@ static bool policy_of(const struct intent *intent, struct ipsec_policy *out)
 	if ((child->remote_is_host && !remote.family) || (child->local_is_host && !local.family))
 		return false;
 	*out = (struct ipsec_policy){
-		.child = intent->id, .transport = child->transport, .is_ah = child->is_ah, .local_ts = child->local, .remote_ts = child->remote,
+		.child = intent->id, .transport = child->transport, .is_ah = child->is_ah, .compress = child->compress,
+		.local_ts = child->local, .remote_ts = child->remote,
 		.local = local, .remote = remote, .want_acquire = c->keep == KEEP_ON_DEMAND,
 	};
 	if (child->local_is_host)

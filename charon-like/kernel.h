@@ -14,6 +14,7 @@ enum kernel_feature {
 	KERNEL_TRANSPORT  = 1 << 3,
 	KERNEL_SHUNT      = 1 << 4,      /* policies with another action than IPSEC_PROTECT                          */
 	KERNEL_AH         = 1 << 5,
+	KERNEL_IPCOMP     = 1 << 6,      /* with DEFLATE                                                              */
 };
 
 /* Marks our own packets (SO_MARK, also on the IKE and NAT port sockets), so that no policy route of ours catches them again. */
@@ -42,6 +43,7 @@ struct ipsec_sa {
 	struct bytes encryption_key;     /* key then salt: transform.key_len + salt_len                          */
 	struct bytes integrity_key;      /* transform.mac_key_len                                                */
 	uint32_t replay_window;          /* packets; 64 at least                                                 */
+	uint16_t cpi;                    /* compressed with IPComp first, under this; 0: not                     */
 	uint32_t child;                  /* ties the SAs and the policy of one child (reqid)                     */
 	uint16_t mtu;                    /* inner; 0: from the path                                              */
 	struct ipsec_limits limits;
@@ -58,6 +60,7 @@ struct ipsec_policy {
 	uint32_t child;
 	bool transport;
 	bool is_ah;                      /* its SAs are of AH                                                    */
+	bool compress;                   /* its SAs come with IPComp                                             */
 	struct selector local_ts, remote_ts;
 	struct address local, remote;    /* outer; remote may have family 0 when it is not known yet             */
 	enum ipsec_action action;        /* without IPSEC_PROTECT only `child`, which has no SAs, and the selectors matter */
@@ -105,7 +108,7 @@ struct kernel_ipsec {
 	/* Opens devices, removes what an earlier run left. Once, before anything else. */
 	int (*attach)(void *state, const struct kernel_host *host);
 	void (*detach)(void *state);     /* removes everything of ours                                           */
-	/* `protocol`: PROTO_ESP, or PROTO_AH. */
+	/* `protocol`: PROTO_ESP, PROTO_AH, or PROTO_IPCOMP for a CPI; FAULT_UNSUPPORTED: this kernel has none of it. */
 	int (*spi)(void *state, uint8_t protocol, const struct address *local, const struct address *remote, uint32_t *out);
 	int (*sa_add)(void *state, const struct ipsec_sa *sa);
 	/* Outbound SPIs are chosen by the peers and unique only with `remote`, as given to sa_add() or the last sa_move(). */

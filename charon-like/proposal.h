@@ -93,6 +93,12 @@ struct ike_offer {
 	const char *fault;
 };
 
+/* IPComp (RFC 3173) that is offered together with ESP or AH. */
+struct comp_offer {
+	uint16_t cpi;              /* the sender's inbound CPI; 0: none is offered */
+	uint8_t transform_number;
+};
+
 /* One ESP or AH transform as it stands in an SA payload. */
 struct esp_offer {
 	struct esp_transform transform;
@@ -102,6 +108,7 @@ struct esp_offer {
 	uint32_t spi;              /* the sender's inbound SPI                     */
 	uint8_t proposal_number, transform_number;
 	uint8_t protocol;          /* PROTO_ESP, PROTO_AH; others have a fault     */
+	struct comp_offer comp;    /* wanted with it, or not at all               */
 	const char *fault;
 };
 
@@ -116,24 +123,29 @@ int ike_offers_read(struct ike_offers *out, struct bytes sa_body, char why[WHY_M
 int esp_offers_read(struct esp_offers *out, struct bytes sa_body, char why[WHY_MAX]) MUST_CHECK;
 
 /* Writes an SA payload's body: one proposal, numbered 1, with the transforms numbered from 1; for ESP and AH each transform gets
-   the attributes it needs (encapsulation mode, lifetime, key length, auth, group, ESN). Of an ESP offer only the transforms with
+   the attributes it needs (encapsulation mode, lifetime, key length, auth, group, ESN). With a CPI (not 0) they are offered together with
+   IPComp first, and in a proposal 2 without. Of an ESP offer only the transforms with
    the first one's group are written: one Quick Mode carries one KE payload, so all its offers share the group (RFC 2409 5.5). */
 void ike_offers_put(struct writer *w, const struct ike_transforms *offer, const uint16_t *auths, size_t auth_count, uint32_t lifetime);
-void esp_offers_put(struct writer *w, const struct esp_transforms *offer, uint32_t spi, uint16_t mode,
+void esp_offers_put(struct writer *w, const struct esp_transforms *offer, uint32_t spi, uint16_t cpi, uint16_t mode,
 		    const struct lifetime *lifetime);
 /* The responder's answer: the chosen transform repeated octet for octet, as RFC 2408 4.2 wants; for ESP and AH with our SPI. */
 int sa_choice_put(struct writer *w, struct bytes sa_body, uint8_t proposal_number, uint8_t transform_number, uint8_t protocol,
 		  const uint32_t *spi) MUST_CHECK;
+/* The same for ESP or AH with the IPComp that is offered with it, under our CPI. */
+int comp_choice_put(struct writer *w, struct bytes sa_body, const struct esp_offer *chosen, uint32_t spi, uint16_t cpi) MUST_CHECK;
 
 /*
  * Index of the first offer that the accepted list has (in the order of the offer), with auth among `auths` for phase 1 and mode for
- * phase 2; -1: none, then `why` has one line "peer offers A, B; we accept C; nearest A misses modp2048" in our words; NULL where
+ * phase 2, where `compress` says whether offers with IPComp may be taken; -1: none, then `why` has one line "peer offers A, B; we accept C; nearest A misses modp2048" in our words; NULL where
  * nobody will read it: it costs far more than the choice, and strangers may ask as often as they like.
  * The offer chosen is resolved: its transform becomes the accepted one. Only the offer is looked at; an initiator also
  * checks that the answer stays within what it sent (one transform, the group of its KE).
  */
 int ike_choose(struct ike_offers *offers, const struct ike_transforms *accepted, const uint16_t *auths, size_t auth_count,
 	       char *why) MUST_CHECK;
-int esp_choose(struct esp_offers *offers, const struct esp_transforms *accepted, uint16_t mode, char *why) MUST_CHECK;
+int esp_choose(struct esp_offers *offers, const struct esp_transforms *accepted, uint16_t mode, bool compress, char *why) MUST_CHECK;
+/* Is the answer one choice? `compress`: IPComp was offered; then strongSwan repeats what it chose with it without it. */
+bool esp_answer_is_one(const struct esp_offers *answer, bool compress);
 
 #endif

@@ -32,6 +32,7 @@ struct mismatch {
 	const uint16_t *auths;
 	size_t auth_count;
 	uint16_t mode;
+	bool compress;
 };
 
 __attribute__((format(printf, 3, 4))) static void text_add(char *out, size_t size, const char *format, ...)
@@ -270,7 +271,9 @@ static void esp_offer_view(const struct mismatch *m, size_t i, struct view *out)
 	esp_transform_parts(&out->parts, &offer->transform);
 	esp_transform_text(out->text, &offer->transform);
 	out->fault = offer->fault;
-	out->condition_met = offer->mode == m->mode;
+	out->condition_met = offer->mode == m->mode && (m->compress || !offer->comp.cpi);
+	if (offer->comp.cpi)
+		text_add(out->text, sizeof(out->text), " with IPComp");
 	if (offer->protocol == PROTO_ESP || (offer->protocol == PROTO_AH && offer->transform.auth))
 		return;
 	/* Other protocols number their transforms in their own way; AH's without an algorithm is only a number. */
@@ -295,17 +298,20 @@ static void esp_condition_text(const struct mismatch *m, size_t i, char *out, si
 	const struct esp_offer *offer = &((const struct esp_offers *)m->offers)->at[i];
 	char theirs[NAME_TEXT_MAX], ours[NAME_TEXT_MAX];
 
-	snprintf(out, size, "peer wants %s mode, we %s", mode_name(theirs, offer->mode), mode_name(ours, m->mode));
+	if (offer->mode == m->mode)
+		snprintf(out, size, "peer insists on IPComp, which we do not use here");
+	else
+		snprintf(out, size, "peer wants %s mode, we %s", mode_name(theirs, offer->mode), mode_name(ours, m->mode));
 }
 
-int esp_choose(struct esp_offers *offers, const struct esp_transforms *accepted, uint16_t mode, char *why)
+int esp_choose(struct esp_offers *offers, const struct esp_transforms *accepted, uint16_t mode, bool compress, char *why)
 {
 	if (why)
 		why[0] = '\0';
 	for (size_t i = 0; i < offers->count; i++) {
 		struct esp_offer *offer = &offers->at[i];
 
-		if (offer->fault || offer->mode != mode)
+		if (offer->fault || offer->mode != mode || (offer->comp.cpi && !compress))
 			continue;
 		for (size_t k = 0; k < accepted->count; k++) {
 			struct esp_transform wire = wire_form(&accepted->at[k]);
@@ -319,7 +325,7 @@ int esp_choose(struct esp_offers *offers, const struct esp_transforms *accepted,
 	const struct mismatch m = {
 		.offers = offers, .offer_count = offers->count, .offer_view = esp_offer_view,
 		.accepted = accepted, .accepted_count = accepted->count, .accepted_view = esp_accepted_view,
-		.condition_text = esp_condition_text, .mode = mode,
+		.condition_text = esp_condition_text, .mode = mode, .compress = compress,
 	};
 	return mismatch_explain(&m, why);
 }

@@ -179,11 +179,11 @@ static const char *first_fault(const char *const *faults, size_t count)
 	return NULL;
 }
 
-/* What only shows when all is read. */
+/* What only shows when all is read; `numbers` NULL: that it is one of several payloads is right. */
 static const char *number_fault(const struct sa_numbers *numbers, uint8_t proposal_number, bool is_repeated)
 {
 	/* RFC 2408 4.2: proposals with one number are wanted all together. */
-	if (numbers->payloads[proposal_number] > 1)
+	if (numbers && numbers->payloads[proposal_number] > 1)
 		return "wanted only together with another protocol";
 	/* The answer names its choice by the numbers; of two alike only the first can be meant. */
 	return is_repeated ? "a transform number that stands twice" : NULL;
@@ -284,12 +284,24 @@ static const char *protocol_fault(uint8_t protocol)
 	switch (protocol) {
 	case PROTO_ESP:
 	case PROTO_AH:
-		return NULL;
 	case PROTO_IPCOMP:
-		return "IPCOMP, which is not supported";
+		return NULL;
 	default:
 		return "for neither ESP nor AH";
 	}
+}
+
+/* RFC 3173 4.1: a CPI has 2 octets, or is the end of 4. */
+static const char *comp_fault(const struct sa_transform *t, const struct attributes *a, uint16_t cpi)
+{
+	const char *faults[] = {
+		t->spi.len == CPI_LEN || t->spi.len == ESP_SPI_LEN ? NULL : "a CPI that is neither 2 nor 4 octets",
+		t->id == IPCOMP_DEFLATE ? NULL : "IPComp of another kind than DEFLATE",
+		(cpi >= CPI_FIRST && cpi <= CPI_LAST) || cpi == t->id ? NULL : "a reserved CPI",
+		a->fault,
+	};
+
+	return first_fault(faults, COUNT(faults));
 }
 
 static const char *mode_fault(const struct attributes *a)
@@ -352,6 +364,19 @@ static const char *esp_fault(const struct sa_transform *t, const struct attribut
 	return first_fault(faults, COUNT(faults));
 }
 
+static struct esp_offer comp_offer(const struct sa_transform *t, const struct attributes *a)
+{
+	struct reader r = reader_over(t->spi);
+	uint16_t cpi = (uint16_t)read_number(&r, t->spi.len <= ESP_SPI_LEN ? t->spi.len : 0);
+
+	/* RFC 3173 4.1: the mode is transport mode unless another is named. */
+	return (struct esp_offer){
+		.transform = { .id = t->id }, .mode = a->seen & BIT(ESP_ATTR_MODE) ? a->value[ESP_ATTR_MODE] : MODE_TRANSPORT,
+		.proposal_number = t->proposal_number, .transform_number = t->number, .protocol = t->protocol,
+		.comp = { .cpi = cpi, .transform_number = t->number }, .fault = comp_fault(t, a, cpi),
+	};
+}
+
 static void esp_visit(void *arg, const struct sa_transform *t)
 {
 	struct esp_reading *reading = (struct esp_reading *)arg;
@@ -369,6 +394,10 @@ static void esp_visit(void *arg, const struct sa_transform *t)
 	}
 	if (out->count == TRANSFORMS_MAX)
 		return;
+	if (t->protocol == PROTO_IPCOMP) {
+		out->at[out->count++] = comp_offer(t, &a);
+		return;
+	}
 	struct esp_offer offer = {
 		.transform = { .is_ah = t->protocol == PROTO_AH, .id = t->id, .key_bits = a.value[ESP_ATTR_KEY_LENGTH],
 			       .auth = a.value[ESP_ATTR_AUTH], .group = a.value[ESP_ATTR_GROUP], .esn = a.value[ESP_ATTR_ESN] == 1 },
@@ -403,8 +432,11 @@ int esp_offers_read(struct esp_offers *out, struct bytes sa_body, char why[WHY_M
 		out->count = 0;
 		return fault;
 	}
-	for (size_t i = 0; i < out->count; i++)
+	comp_join(out, &numbers);
+	for (size_t i = 0; i < out->count; i++) {
+		bool is_joined = out->at[i].comp.cpi != 0;
 		if (!out->at[i].fault)
-			out->at[i].fault = number_fault(&numbers, out->at[i].proposal_number, esp_is_repeated(out, i));
+			out->at[i].fault = number_fault(is_joined ? NULL : &numbers, out->at[i].proposal_number, esp_is_repeated(out, i));
+	}
 	return 0;
 }

@@ -65,6 +65,10 @@ enum {
 	LIFE_SECONDS = 1, LIFE_KILOBYTES = 2,
 	ATTRIBUTE_BASIC = 0x8000,
 	TRANSFORM_KEY_IKE = 1,
+	IPCOMP_DEFLATE = 2,                /* RFC 2407 4.4.5                                                */
+	CPI_LEN = 2,
+	/* RFC 3173 3.3: those below the first number an algorithm, but for some that are reserved; those above the last are private. */
+	CPI_FIRST = 256, CPI_LAST = 61439,
 	PROPOSAL_NUMBERS = 256,
 };
 
@@ -79,6 +83,9 @@ struct sa_transform {
 struct sa_numbers {
 	uint8_t payloads[PROPOSAL_NUMBERS];
 };
+
+/* Ties IPComp to the ESP or AH of the same proposal number; alone it has a fault. */
+void comp_join(struct esp_offers *offers, const struct sa_numbers *numbers);
 
 /* Reads the whole body; `visit` sees each transform. FAULT_INPUT: malformed. */
 int sa_walk(struct bytes sa_body, struct sa_numbers *numbers, void (*visit)(void *arg, const struct sa_transform *t), void *arg,

@@ -189,21 +189,37 @@ static void length_end(struct writer *w, size_t begin)
 	patch_u16(w, begin + 2, (uint16_t)len);
 }
 
-/* DOI, situation and the head of the only proposal. */
-static size_t proposal_begin(struct writer *w, uint8_t number, uint8_t protocol, const uint32_t *spi, size_t count)
+static void situation_put(struct writer *w)
 {
 	put_u32(w, DOI_IPSEC);
 	put_u32(w, SIT_IDENTITY_ONLY);
-	size_t begin = header_put(w, PAY_NONE);
+}
+
+/* The head of one proposal; `next` PAY_PROPOSAL: another follows. */
+static size_t proposal_begin(struct writer *w, uint8_t next, uint8_t number, uint8_t protocol, struct bytes spi, size_t count)
+{
+	size_t begin = header_put(w, next);
+
 	put_u8(w, number);
 	put_u8(w, protocol);
-	put_u8(w, spi ? sizeof(*spi) : 0);
+	put_u8(w, (uint8_t)spi.len);
 	if (count == 0 || count > TRANSFORMS_PER_PROPOSAL)
 		w->failed = true;
 	put_u8(w, (uint8_t)count);
-	if (spi)
-		put_u32(w, *spi);
+	put_bytes(w, spi);
 	return begin;
+}
+
+/* As octets; of CPIs RFC 3173 4.1 wants two. */
+static struct bytes spi_octets(uint8_t out[sizeof(uint32_t)], size_t len, uint32_t spi)
+{
+	struct writer w = writer_over(out, sizeof(uint32_t));
+
+	if (len == CPI_LEN)
+		put_u16(&w, (uint16_t)spi);
+	else
+		put_u32(&w, spi);
+	return writer_bytes(&w);
 }
 
 static size_t transform_begin(struct writer *w, size_t number, size_t count, uint8_t id)
@@ -219,8 +235,9 @@ static size_t transform_begin(struct writer *w, size_t number, size_t count, uin
 void ike_offers_put(struct writer *w, const struct ike_transforms *offer, const uint16_t *auths, size_t auth_count, uint32_t lifetime)
 {
 	size_t count = offer->count * auth_count, number = 0;
-	size_t proposal = proposal_begin(w, 1, PROTO_ISAKMP, NULL, count);
 
+	situation_put(w);
+	size_t proposal = proposal_begin(w, PAY_NONE, 1, PROTO_ISAKMP, bytes_of(NULL, 0), count);
 	for (size_t i = 0; i < offer->count; i++) {
 		const struct ike_transform *t = &offer->at[i];
 
@@ -255,14 +272,16 @@ static void esp_attributes_put(struct writer *w, const struct esp_transform *t, 
 		basic_put(w, ESP_ATTR_ESN, 1);
 }
 
-void esp_offers_put(struct writer *w, const struct esp_transforms *offer, uint32_t spi, uint16_t mode,
-		    const struct lifetime *lifetime)
+static void esp_proposal_put(struct writer *w, uint8_t next, uint8_t proposal_number, const struct esp_transforms *offer, uint32_t spi,
+			     uint16_t mode, const struct lifetime *lifetime)
 {
 	size_t count = 0, number = 0;
+	uint8_t octets[sizeof(spi)];
 
 	for (size_t i = 0; i < offer->count; i++)
 		count += offer->at[i].group == offer->at[0].group;
-	size_t proposal = proposal_begin(w, 1, count ? esp_transform_protocol(&offer->at[0]) : PROTO_ESP, &spi, count);
+	size_t proposal = proposal_begin(w, next, proposal_number, count ? esp_transform_protocol(&offer->at[0]) : PROTO_ESP,
+					 spi_octets(octets, sizeof(octets), spi), count);
 	for (size_t i = 0; i < offer->count && !w->failed; i++) {
 		if (offer->at[i].group != offer->at[0].group)
 			continue;
@@ -274,39 +293,106 @@ void esp_offers_put(struct writer *w, const struct esp_transforms *offer, uint32
 	length_end(w, proposal);
 }
 
+/* RFC 3173 4.1: what is the other protocol's, such as the group, is left out. */
+static void comp_proposal_put(struct writer *w, uint8_t next, uint8_t proposal_number, uint16_t cpi, uint16_t mode,
+			      const struct lifetime *lifetime)
+{
+	uint8_t octets[sizeof(uint32_t)];
+	size_t proposal = proposal_begin(w, next, proposal_number, PROTO_IPCOMP, spi_octets(octets, CPI_LEN, cpi), 1);
+	size_t transform = transform_begin(w, 1, 1, IPCOMP_DEFLATE);
+
+	basic_put(w, ESP_ATTR_MODE, mode);
+	lives_put(w, ESP_ATTR_LIFE_TYPE, lifetime);
+	length_end(w, transform);
+	length_end(w, proposal);
+}
+
+void esp_offers_put(struct writer *w, const struct esp_transforms *offer, uint32_t spi, uint16_t cpi, uint16_t mode,
+		    const struct lifetime *lifetime)
+{
+	situation_put(w);
+	esp_proposal_put(w, cpi ? PAY_PROPOSAL : PAY_NONE, 1, offer, spi, mode, lifetime);
+	if (!cpi)
+		return;
+	comp_proposal_put(w, PAY_PROPOSAL, 1, cpi, mode, lifetime);
+	esp_proposal_put(w, PAY_NONE, 2, offer, spi, mode, lifetime);
+}
+
+/* ---- answering ---- */
+
+enum { PROTOCOLS_MAX = 2 };
+
+/* One transform that is chosen, of a protocol; its body is found in the offer. */
+struct choice {
+	uint8_t protocol, transform_number;
+	uint8_t octets[sizeof(uint32_t)];
+	struct bytes spi, body;
+};
+
 struct search {
-	uint8_t proposal_number, transform_number, protocol;
-	bool is_found;
-	struct bytes body;
+	uint8_t proposal_number;
+	size_t count, found;
+	struct choice at[PROTOCOLS_MAX];
+	size_t order[PROTOCOLS_MAX];
 };
 
 static void search_visit(void *arg, const struct sa_transform *t)
 {
 	struct search *s = (struct search *)arg;
 
-	if (s->is_found || t->proposal_number != s->proposal_number || t->number != s->transform_number ||
-	    t->protocol != s->protocol)
+	for (size_t i = 0; i < s->count && t->proposal_number == s->proposal_number; i++) {
+		struct choice *choice = &s->at[i];
+		if (choice->body.at || t->number != choice->transform_number || t->protocol != choice->protocol)
+			continue;
+		choice->body = t->body;
+		s->order[s->found++] = i;
 		return;
-	s->is_found = true;
-	s->body = t->body;
+	}
+}
+
+/* In the order of the offer. */
+static int choices_put(struct writer *w, struct bytes sa_body, struct search *s)
+{
+	struct sa_numbers numbers;
+	char why[WHY_MAX];
+	int fault = sa_walk(sa_body, &numbers, search_visit, s, why);
+
+	if (fault)
+		return fault;
+	if (s->found != s->count)
+		return FAULT_NOT_FOUND;
+	situation_put(w);
+	for (size_t i = 0; i < s->count; i++) {
+		const struct choice *choice = &s->at[s->order[i]];
+		size_t proposal = proposal_begin(w, i + 1 < s->count ? PAY_PROPOSAL : PAY_NONE, s->proposal_number, choice->protocol,
+						 choice->spi, 1);
+		size_t transform = header_put(w, PAY_NONE);
+		put_bytes(w, choice->body);
+		length_end(w, transform);
+		length_end(w, proposal);
+	}
+	return w->failed ? FAULT_FULL : 0;
 }
 
 int sa_choice_put(struct writer *w, struct bytes sa_body, uint8_t proposal_number, uint8_t transform_number, uint8_t protocol,
 		  const uint32_t *spi)
 {
-	struct search s = { proposal_number, transform_number, protocol, false, { NULL, 0 } };
-	struct sa_numbers numbers;
-	char why[WHY_MAX];
-	int fault = sa_walk(sa_body, &numbers, search_visit, &s, why);
+	struct search s = { .proposal_number = proposal_number, .count = 1 };
 
-	if (fault)
-		return fault;
-	if (!s.is_found)
-		return FAULT_NOT_FOUND;
-	size_t proposal = proposal_begin(w, proposal_number, protocol, spi, 1);
-	size_t transform = header_put(w, PAY_NONE);
-	put_bytes(w, s.body);
-	length_end(w, transform);
-	length_end(w, proposal);
-	return w->failed ? FAULT_FULL : 0;
+	s.at[0] = (struct choice){ .protocol = protocol, .transform_number = transform_number };
+	if (spi)
+		s.at[0].spi = spi_octets(s.at[0].octets, sizeof(*spi), *spi);
+	return choices_put(w, sa_body, &s);
+}
+
+int comp_choice_put(struct writer *w, struct bytes sa_body, const struct esp_offer *chosen, uint32_t spi, uint16_t cpi)
+{
+	struct search s = { .proposal_number = chosen->proposal_number, .count = 2 };
+	struct choice *esp = &s.at[0], *comp = &s.at[1];
+
+	*esp = (struct choice){ .protocol = chosen->protocol, .transform_number = chosen->transform_number };
+	*comp = (struct choice){ .protocol = PROTO_IPCOMP, .transform_number = chosen->comp.transform_number };
+	esp->spi = spi_octets(esp->octets, sizeof(spi), spi);
+	comp->spi = spi_octets(comp->octets, CPI_LEN, cpi);
+	return choices_put(w, sa_body, &s);
 }

@@ -173,6 +173,7 @@ bool child_settings_same(const struct child_settings *a, const struct child_sett
 	bool is_same = text_same(a->name, b->name) && selector_same(&a->local, &b->local) &&
 		       selector_same(&a->remote, &b->remote) && a->local_is_host == b->local_is_host &&
 		       a->remote_is_host == b->remote_is_host && a->transport == b->transport && a->is_ah == b->is_ah &&
+		       a->compress == b->compress &&
 		       a->lifetime.seconds == b->lifetime.seconds && a->lifetime.bytes == b->lifetime.bytes &&
 		       a->lifetime.packets == b->lifetime.packets && a->replay_window == b->replay_window && a->mtu == b->mtu &&
 		       a->proposals.count == b->proposals.count;

@@ -71,6 +71,7 @@ struct child_settings {
 	bool local_is_host, remote_is_host;
 	bool transport;
 	bool is_ah;                          /* all of `proposals` are                                               */
+	bool compress;                       /* IPComp where the peer wants it, too                                  */
 	struct esp_transforms proposals;
 	struct lifetime lifetime;
 	uint32_t replay_window;              /* packets                                                              */

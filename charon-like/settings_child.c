@@ -88,6 +88,7 @@ void child_read(struct check *check, const struct config_node *node, struct chil
 	static const struct number_rule window = { "replay-window", REPLAY_WINDOW, REPLAY_WINDOW_MIN, REPLAY_WINDOW_MAX };
 	static const struct number_rule mtu = { "mtu", 0, CHILD_MTU_MIN, UINT16_MAX };
 	static const char *const modes[] = { "tunnel", "transport", NULL }, *const protocols[] = { "esp", "ah", NULL };
+	static const char *const answers[] = { "no", "yes", NULL };
 
 	child->node = node;
 	child->name = config_get(node, "name");
@@ -103,6 +104,7 @@ void child_read(struct check *check, const struct config_node *node, struct chil
 	child->replay_window = word_number(check, node, &window);
 	child->mtu = (uint16_t)word_number(check, node, &mtu);
 	child->is_ah = word_choice(check, node, "protocol", protocols, 0) == 1;
+	child->compress = word_choice(check, node, "compress", answers, 0) == 1;
 	proposals_read(check, child);
 	child_check(check, child);
 }

@@ -151,11 +151,16 @@ static void kernel_check(struct check *check, const struct settings *s, const st
 
 	if (!wanted)
 		wanted = "auto";
-	for (size_t i = 0; i < c->child_count; i++)
-		if (c->children[i].is_ah && !kernel_has(check, wanted, KERNEL_AH))
-			check_error(check, c->children[i].node, "protocol 'ah' needs a kernel service that has AH, which %s has not: "
-				    "install kernel-xfrm.so and write <daemon kernel=\"xfrm\"/>, or write protocol 'esp'",
-				    strcmp(wanted, "auto") == 0 ? "no loaded one" : wanted);
+	const char *which = strcmp(wanted, "auto") == 0 ? "no loaded one" : wanted;
+	for (size_t i = 0; i < c->child_count; i++) {
+		const struct child_settings *child = &c->children[i];
+		if (child->is_ah && !kernel_has(check, wanted, KERNEL_AH))
+			check_error(check, child->node, "protocol 'ah' needs a kernel service that has AH, which %s has not: install "
+				    "kernel-xfrm.so and write <daemon kernel=\"xfrm\"/>, or write protocol 'esp'", which);
+		if (child->compress && !kernel_has(check, wanted, KERNEL_IPCOMP))
+			check_error(check, child->node, "compress 'yes' needs a kernel service that has IPComp, which %s has not: install "
+				    "kernel-xfrm.so and write <daemon kernel=\"xfrm\"/>, or write compress 'no'", which);
+	}
 }
 
 void cross_check(struct check *check, const struct settings *s)

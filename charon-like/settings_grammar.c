@@ -96,7 +96,7 @@ static const struct element_rule rules[] = {
 	}, {
 		.name = "child",
 		.attributes = WORDS("name", "local", "remote", "mode", "protocol", "proposals", "lifetime", "lifetime-bytes",
-				    "lifetime-packets", "replay-window", "mtu"),
+				    "lifetime-packets", "replay-window", "mtu", "compress"),
 		.required = WORDS("name"),
 		.children = nothing,
 		.once = nothing,

@@ -81,11 +81,12 @@ static json_t *child_json(const struct child *child, uint64_t now)
 		[CHILD_LINGERING] = "deleted",
 	};
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}",
 			 "name", child->config->name,
 			 "state", stages[child->stage],
 			 "mode", child->transport ? "transport" : "tunnel",
 			 "protocol", child->transform.is_ah ? "ah" : "esp",
+			 "compression", child->cpi_in != 0,
 			 "udp_encapsulation", child->udp_encap,
 			 "spi_in", spi_json(child->spi_in),
 			 "spi_out", spi_json(child->spi_out),

@@ -97,9 +97,9 @@ static void print_child(FILE *out, const json_t *child)
 {
 	const char *state = text_of(child, "state");
 
-	fprintf(out, "    child %s%s%s: %s === %s\n      %s%s, %s, SPI in %s out %s, ", text_of(child, "name"),
+	fprintf(out, "    child %s%s%s: %s === %s\n      %s%s, %s%s, SPI in %s out %s, ", text_of(child, "name"),
 		strcmp(state, "up") == 0 ? "" : ", ", strcmp(state, "up") == 0 ? "" : state, text_of(child, "local"), text_of(child, "remote"), text_of(child, "mode"), flag_of(child, "udp_encapsulation") ? " in UDP" : "",
-		text_of(child, "proposal"), text_of(child, "spi_in"), text_of(child, "spi_out"));
+		text_of(child, "proposal"), flag_of(child, "compression") ? ", IPComp" : "", text_of(child, "spi_in"), text_of(child, "spi_out"));
 	print_ages(out, child);
 	fputc('\n', out);
 	print_usage(out, "in", json_object_get(child, "in"));

@@ -92,6 +92,10 @@ static void features_count_as_algorithms_do(void)
 	fit_end(&f);
 	CU_ASSERT_EQUAL(fit(&f, "protocol=ah proposals=sha256", KERNEL_AH)->count, 1);
 	fit_end(&f);
+	(void)fit(&f, "compress=yes", KERNEL_ESN);
+	CU_ASSERT_EQUAL(f.fault, FAULT_INPUT);
+	CU_ASSERT(kept_log_has(&f.log, "t.conf:4: <child>: kernel service fake has no IPComp, which kernel-xfrm has\n"));
+	fit_end(&f);
 	(void)fit(&f, "mode=transport", KERNEL_ESN);
 	CU_ASSERT_EQUAL(f.fault, FAULT_INPUT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(f.log.text, "t.conf:4: <child>: kernel service fake has no transport mode\n"));

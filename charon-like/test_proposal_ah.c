@@ -91,7 +91,7 @@ static void written(void)
 	struct writer w = writer_over(octets, sizeof(octets));
 	char why[WHY_MAX];
 
-	esp_offers_put(&w, &list, 0x12345678, MODE_TRANSPORT, &(struct lifetime){ .seconds = 3600 });
+	esp_offers_put(&w, &list, 0x12345678, 0, MODE_TRANSPORT, &(struct lifetime){ .seconds = 3600 });
 	CU_ASSERT_EQUAL(octets[13], PROTO_AH);
 	CU_ASSERT_EQUAL(esp_offers_read(&offers, writer_bytes(&w), why), 0);
 	CU_ASSERT_EQUAL_FATAL(offers.count, 2);
@@ -148,9 +148,9 @@ static void either(void)
 	transform_add(&b, 0, 1, 12);
 	esp_attributes_add(&b);
 	CU_ASSERT_EQUAL(esp_offers_read(&offers, writer_bytes(&b.w), why), 0);
-	CU_ASSERT_EQUAL(esp_choose(&offers, &ah, MODE_TUNNEL, why), 0);
+	CU_ASSERT_EQUAL(esp_choose(&offers, &ah, MODE_TUNNEL, false, why), 0);
 	CU_ASSERT_PTR_NOT_NULL(offers.at[0].transform.mac);
-	CU_ASSERT_EQUAL(esp_choose(&offers, &esp, MODE_TUNNEL, why), 1);
+	CU_ASSERT_EQUAL(esp_choose(&offers, &esp, MODE_TUNNEL, false, why), 1);
 	CU_ASSERT_EQUAL(sa_choice_put(&w, writer_bytes(&b.w), 1, 1, PROTO_AH, &spi), 0);
 	CU_ASSERT_EQUAL(octets[13], PROTO_AH);
 	free(ah.at);
@@ -167,7 +167,7 @@ static void refusals(void)
 	body_begin(&b, 1, 1);
 	offer_add(&b, 0, 1, PROTO_AH, 5, 5);
 	CU_ASSERT_EQUAL(esp_offers_read(&offers, writer_bytes(&b.w), why), 0);
-	CU_ASSERT_EQUAL(esp_choose(&offers, &esp, MODE_TUNNEL, why), -1);
+	CU_ASSERT_EQUAL(esp_choose(&offers, &esp, MODE_TUNNEL, false, why), -1);
 	CU_ASSERT_STRING_EQUAL(why, "peer offers AH sha256; we accept aes128-sha256; nearest AH sha256 misses aes128");
 	/* RFC 2408 4.2: one number is both together. */
 	body_begin(&b, 1, 1);
@@ -176,13 +176,13 @@ static void refusals(void)
 	transform_add(&b, 0, 1, 12);
 	esp_attributes_add(&b);
 	CU_ASSERT_EQUAL(esp_offers_read(&offers, writer_bytes(&b.w), why), 0);
-	CU_ASSERT_EQUAL(esp_choose(&offers, &ah, MODE_TUNNEL, why), -1);
+	CU_ASSERT_EQUAL(esp_choose(&offers, &ah, MODE_TUNNEL, false, why), -1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "nearest AH sha256 is not usable: wanted only together with another protocol"));
 	/* Without the attribute it has no name. */
 	body_begin(&b, 1, 1);
 	offer_add(&b, 0, 1, PROTO_AH, 3, 0);
 	CU_ASSERT_EQUAL(esp_offers_read(&offers, writer_bytes(&b.w), why), 0);
-	CU_ASSERT_EQUAL(esp_choose(&offers, &ah, MODE_TUNNEL, why), -1);
+	CU_ASSERT_EQUAL(esp_choose(&offers, &ah, MODE_TUNNEL, false, why), -1);
 	CU_ASSERT_STRING_EQUAL(why, "peer offers AH_3; we accept AH sha256; nearest AH_3 is not usable: no integrity algorithm");
 	free(ah.at);
 	free(esp.at);

@@ -10,7 +10,7 @@ static const uint16_t psk[] = { 1 }, rsa[] = { 3 }, both[] = { 3, 1 };
 
 static void joined_proposals(void)
 {
-	static const uint8_t others[] = { PROTO_AH, PROTO_IPCOMP, PROTO_ESP };
+	static const uint8_t others[] = { PROTO_AH, PROTO_ESP };
 	static struct esp_offers offers;
 	static struct body b;
 	char why[WHY_MAX];
@@ -21,7 +21,7 @@ static void joined_proposals(void)
 		proposal_add(&b, 2, 1, PROTO_ESP, 4, 1);
 		transform_add(&b, 0, 1, 12);
 		esp_attributes_add(&b);
-		proposal_add(&b, 2, 1, others[i], others[i] == PROTO_IPCOMP ? 2 : 4, 1);
+		proposal_add(&b, 2, 1, others[i], 4, 1);
 		transform_add(&b, 0, 1, 2);
 		esp_attributes_add(&b);
 		proposal_add(&b, 0, 2, PROTO_ESP, 4, 1);
@@ -31,12 +31,12 @@ static void joined_proposals(void)
 		CU_ASSERT_EQUAL(offers.count, 3);
 		CU_ASSERT_STRING_EQUAL(offers.at[0].fault, "wanted only together with another protocol");
 		CU_ASSERT_PTR_NOT_NULL(offers.at[1].fault);
-		CU_ASSERT_EQUAL(esp_choose(&offers, &accepted, MODE_TUNNEL, why), 2);
+		CU_ASSERT_EQUAL(esp_choose(&offers, &accepted, MODE_TUNNEL, false, why), 2);
 		CU_ASSERT_EQUAL(offers.at[2].transform.icv_len, 12);
 	}
 	b.octets[b.proposal + 4] = 1;
 	CU_ASSERT_EQUAL(esp_offers_read(&offers, writer_bytes(&b.w), why), 0);
-	CU_ASSERT_EQUAL(esp_choose(&offers, &accepted, MODE_TUNNEL, why), -1);
+	CU_ASSERT_EQUAL(esp_choose(&offers, &accepted, MODE_TUNNEL, false, why), -1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "nearest aes128-sha1 is not usable: wanted only together with another protocol"));
 	free(accepted.at);
 }
@@ -78,11 +78,11 @@ static void esp_choice(const char *offered, uint16_t their_mode, const char *acc
 	struct writer w = writer_over(octets, sizeof(octets));
 	char why[WHY_MAX];
 
-	esp_offers_put(&w, &list, 0x1000, their_mode, &(struct lifetime){ .seconds = 3600 });
+	esp_offers_put(&w, &list, 0x1000, 0, their_mode, &(struct lifetime){ .seconds = 3600 });
 	free(list.at);
 	CU_ASSERT_EQUAL(esp_offers_read(&offers, writer_bytes(&w), why), 0);
 	list = esp_list(accepted);
-	CU_ASSERT_EQUAL(esp_choose(&offers, &list, MODE_TUNNEL, why), index);
+	CU_ASSERT_EQUAL(esp_choose(&offers, &list, MODE_TUNNEL, false, why), index);
 	CU_ASSERT_STRING_EQUAL(why, says);
 	if (strcmp(why, says) != 0)
 		printf("expected \"%s\"\n     got \"%s\"\n", says, why);

@@ -82,7 +82,7 @@ static void esp_octets(void)
 	uint8_t octets[200];
 	struct writer w = writer_over(octets, sizeof(octets));
 
-	esp_offers_put(&w, &list, 0xc0010203, MODE_TUNNEL, &(struct lifetime){ .seconds = 3600 });
+	esp_offers_put(&w, &list, 0xc0010203, 0, MODE_TUNNEL, &(struct lifetime){ .seconds = 3600 });
 	CU_ASSERT(bytes_equal(writer_bytes(&w), bytes_of(expected, sizeof(expected) - 1)));
 	free(list.at);
 }
@@ -107,7 +107,7 @@ static void what_is_written_is_read(void)
 			CU_ASSERT(ike_transform_same(&ike.at[i].transform, &ikes.at[i / 2]) && !ike.at[i].fault &&
 				  ike.at[i].auth == both[i % 2] && ike.at[i].lifetime == 28800 && ike.at[i].transform_number == i + 1);
 		w = writer_over(octets, sizeof(octets));
-		esp_offers_put(&w, &esps, 0x12345678, MODE_UDP_TUNNEL, &(struct lifetime){ .seconds = 100000 });
+		esp_offers_put(&w, &esps, 0x12345678, 0, MODE_UDP_TUNNEL, &(struct lifetime){ .seconds = 100000 });
 		CU_ASSERT_EQUAL(esp_offers_read(&esp, writer_bytes(&w), why), 0);
 		CU_ASSERT(esp.count > 0 && esp.count <= esps.count);
 		for (size_t i = 0; i < esp.count; i++)
@@ -130,14 +130,14 @@ static void an_offer_that_does_not_fit_fails(void)
 		ike_offers_put(&w, &list, psk, 1, 3600);
 		CU_ASSERT(w.failed);
 		w = writer_over(octets, size < 100 ? size : 100);
-		esp_offers_put(&w, &esps, 256, MODE_TUNNEL, &(struct lifetime){ .seconds = 3600 });
+		esp_offers_put(&w, &esps, 256, 0, MODE_TUNNEL, &(struct lifetime){ .seconds = 3600 });
 		CU_ASSERT(w.failed);
 	}
 	struct writer w = writer_over(octets, sizeof(octets));
 	ike_offers_put(&w, &none, psk, 1, 3600);
 	CU_ASSERT(w.failed);
 	w = writer_over(octets, sizeof(octets));
-	esp_offers_put(&w, &no_esp, 256, MODE_TUNNEL, &(struct lifetime){ .seconds = 3600 });
+	esp_offers_put(&w, &no_esp, 256, 0, MODE_TUNNEL, &(struct lifetime){ .seconds = 3600 });
 	CU_ASSERT(w.failed);
 	free(list.at);
 	free(esps.at);
@@ -334,7 +334,7 @@ static void every_esp_number(void)
 				CU_ASSERT_EQUAL(esp_offers_read(&offers, writer_bytes(&b.w), why), 0);
 				CU_ASSERT_EQUAL(offers.count, 1);
 				bool is_fine = !offers.at[0].fault;
-				int chosen = esp_choose(&offers, &accepted, MODE_TUNNEL, why);
+				int chosen = esp_choose(&offers, &accepted, MODE_TUNNEL, false, why);
 				CU_ASSERT(chosen == -1 || (is_fine && (offers.at[0].transform.aead || offers.at[0].transform.mac)));
 				CU_ASSERT(chosen == -1 || offers.at[0].transform.icv_len >= 12);
 			}

@@ -154,6 +154,7 @@ static const struct broken broken[] = {
 	  "it protects what the child 'b' at" },
 	{ AROUND(REMOTE, "  child name=b protocol=ahh\n"), 4, "unknown protocol 'ahh'; did you mean 'ah'?" },
 	{ AROUND(REMOTE, "  child name=b protocol=ah proposals=aes128-sha256\n"), 4, "aes128 encrypts, which AH does not" },
+	{ AROUND(REMOTE, "  child name=b compress=maybe\n"), 4, "unknown compress 'maybe'; there is: no, yes" },
 	{ "keyferry\n connection name=a encap=yes\n" REMOTE "  child name=b protocol=ah\n" KEY_ANY, 4,
 	  "protocol 'ah' has no form in UDP, which encap 'yes' of its connection asks for" },
 	{ "keyferry\n connection name=a keep=up\n  remote address=%any\n" CHILD KEY_ANY, 2, "cannot initiate to %any" },
@@ -252,9 +253,9 @@ static void test_missing_plugins(void)
 
 static void test_kernel_lacks(void)
 {
-	static const struct kernel_ipsec tun = { .name = "tun" }, xfrm = { .name = "xfrm", .features = KERNEL_AH };
+	static const struct kernel_ipsec tun = { .name = "tun" }, xfrm = { .name = "xfrm", .features = KERNEL_AH | KERNEL_IPCOMP };
 	static const char of_tun[] = AROUND(REMOTE, "  child name=b protocol=ah\n") " daemon kernel=tun\n";
-	static const char of_any[] = AROUND(REMOTE, "  child name=b protocol=ah\n") " daemon kernel=auto\n";
+	static const char of_any[] = AROUND(REMOTE, "  child name=b protocol=ah compress=yes\n") " daemon kernel=auto\n";
 	struct services *services = fake_services();
 	struct provider provider = { .ops = &tun, .key = "tun", .plugin = "kernel-tun" };
 	struct run run;
@@ -266,6 +267,7 @@ static void test_kernel_lacks(void)
 	CU_ASSERT_EQUAL(services_add(services, SERVICE_KERNEL_IPSEC, &provider, 0), 0);
 	run_with(&run, of_any, services);
 	CU_ASSERT(kept_log_has(&run.log, "t.conf:4: <child>: protocol 'ah' needs a kernel service that has AH, which no loaded one has"));
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:4: <child>: compress 'yes' needs a kernel service that has IPComp, which no loaded one has"));
 	run_end(&run);
 	provider = (struct provider){ .ops = &xfrm, .key = "xfrm", .plugin = "kernel-xfrm" };
 	CU_ASSERT_EQUAL(services_add(services, SERVICE_KERNEL_IPSEC, &provider, 0), 0);

@@ -142,7 +142,8 @@ static enum verdict put_offer(struct exchange *ex, struct message_out *out)
 	uint8_t body[SA_BODY_MAX];
 	struct writer w = writer_over(body, sizeof(body));
 
-	esp_offers_put(&w, proposals, quick->spi[INITIATOR], quick->mode, &quick->config->lifetime);
+	quick->cpi[INITIATOR] = quick_make_cpi(ex, quick->config);
+	esp_offers_put(&w, proposals, quick->spi[INITIATOR], quick->cpi[INITIATOR], quick->mode, &quick->config->lifetime);
 	if (w.failed)
 		return ex_fault(ex, "the offer does not fit an SA payload", FAULT_FULL);
 	message_put(out, PAY_SA, writer_bytes(&w));
@@ -237,6 +238,19 @@ static void put_lifetime(struct exchange *ex, struct message_out *out)
 	v1_put_notice(out, &notice);
 }
 
+static int put_choice(struct quick *quick, struct writer *w)
+{
+	uint8_t protocol = esp_transform_protocol(&quick->transform);
+	struct esp_offer chosen = {
+		.proposal_number = quick->proposal_number, .transform_number = quick->transform_number, .protocol = protocol,
+		.comp.transform_number = quick->comp_transform,
+	};
+
+	if (quick->cpi[RESPONDER])
+		return comp_choice_put(w, quick->sa_body, &chosen, quick->spi[RESPONDER], quick->cpi[RESPONDER]);
+	return sa_choice_put(w, quick->sa_body, quick->proposal_number, quick->transform_number, protocol, &quick->spi[RESPONDER]);
+}
+
 static enum verdict answer(struct exchange *ex, struct message_out *out)
 {
 	struct quick *quick = quick_of(ex);
@@ -245,8 +259,7 @@ static enum verdict answer(struct exchange *ex, struct message_out *out)
 	if (quick->transform.group_alg)
 		TRY(make_ke(ex, quick->transform.group_alg));
 	v1_open_hash(ex, out);
-	int fault = sa_choice_put(message_open(out, PAY_SA), quick->sa_body, quick->proposal_number, quick->transform_number,
-				  esp_transform_protocol(&quick->transform), &quick->spi[RESPONDER]);
+	int fault = put_choice(quick, message_open(out, PAY_SA));
 	message_close(out);
 	if (fault < 0)
 		return ex_fault(ex, "answering the offer failed", fault);
@@ -263,15 +276,18 @@ static enum verdict accept_answer(struct exchange *ex, const struct message *in)
 	char why[WHY_MAX];
 
 	TRY(v1_check_hash(ex, in, nothing, quick->nonce[INITIATOR]));
-	if (esp_offers_read(&answer, message_payload(in, PAY_SA), why) < 0 || answer.count != 1)
+	bool compress = quick->cpi[INITIATOR] != 0;
+	if (esp_offers_read(&answer, message_payload(in, PAY_SA), why) < 0)
+		return ex_abort(ex, NOTIFY_BAD_PROPOSAL_SYNTAX, "malformed", "the answer's SA payload is malformed: %s", why);
+	if (!esp_answer_is_one(&answer, compress))
 		return ex_abort(ex, NOTIFY_BAD_PROPOSAL_SYNTAX, "malformed", "the answer's SA payload is no single transform");
 	TRY(quick_check_ids(ex, in));
-	int chosen = esp_choose(&answer, &quick->config->proposals, quick->mode, why);
+	int chosen = esp_choose(&answer, &quick->config->proposals, quick->mode, compress, why);
 	if (chosen < 0)
 		return ex_abort(ex, NOTIFY_NO_PROPOSAL_CHOSEN, "bad-choice", "the peer chose what we did not offer: %s", why);
 	if (answer.at[chosen].transform.group != quick->config->proposals.at[0].group)
 		return ex_abort(ex, NOTIFY_NO_PROPOSAL_CHOSEN, "bad-choice", "the peer chose a PFS group that we did not offer");
-	quick_take_choice(quick, &answer.at[chosen]);
+	quick_take_choice(quick, &answer.at[chosen], INITIATOR);
 	quick_take_lifetime(quick, in);
 	quick->spi[RESPONDER] = answer.at[chosen].spi;
 	TRY(take_nonce_and_ke(ex, in));

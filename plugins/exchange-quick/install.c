@@ -27,6 +27,8 @@ static struct child *make_child(struct exchange *ex)
 		.id = child_id_of_peer(sa, quick->config, &quick->ts[role_other(ex->role)]),
 		.spi_in = quick->spi[ex->role],
 		.spi_out = quick->spi[role_other(ex->role)],
+		.cpi_in = quick->cpi[ex->role],
+		.cpi_out = quick->cpi[role_other(ex->role)],
 		.transform = quick->transform,
 		.local_ts = quick->ts[ex->role],
 		.remote_ts = quick->ts[role_other(ex->role)],

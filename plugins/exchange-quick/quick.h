@@ -16,6 +16,8 @@ struct quick {
 	uint32_t generation;                         /* see struct child_rival; 0: the peer is not keyferry */
 	uint8_t proposal_number, transform_number;
 	uint32_t spi[2];                             /* that the role receives with                      */
+	uint16_t cpi[2];                             /* likewise, of IPComp; 0: without                  */
+	uint8_t comp_transform;
 	bool has_ids;
 	struct selector ts[2];
 	struct bytes sa_body, nonce[2], ke[2], dh_private, keymat_in, keymat_out;
@@ -36,7 +38,9 @@ struct selector quick_remote(const struct ike_sa *sa, const struct child_setting
 /* Responder: the peer's IDs into `ts`; then the child and the transform that fit (selectors.c). */
 enum verdict quick_take_ids(struct exchange *ex, const struct message *in);
 enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers);
-void quick_take_choice(struct quick *quick, const struct esp_offer *offer);
+/* Reserves a CPI of ours where the child is to be compressed and can be; 0: it goes without. */
+uint16_t quick_make_cpi(struct exchange *ex, const struct child_settings *config);
+void quick_take_choice(struct quick *quick, const struct esp_offer *offer, enum role own);
 /* The peer's RESPONDER-LIFETIME (RFC 2407 4.6.3.1). */
 void quick_take_lifetime(struct quick *quick, const struct message *in);
 /* Responder: the peer goes first; what we began for the same child is over. */

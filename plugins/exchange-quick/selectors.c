@@ -26,11 +26,11 @@ enum verdict quick_check_ah(struct exchange *ex, const struct child_settings *co
 		return ex_abort(ex, notify, "no-ah", "child %s uses AH, which the kernel service %s does not have: use kernel-xfrm, or ESP",
 				config->name, kernel->name);
 	if (sa->local_nat || sa->remote_nat)
-		return ex_abort(ex, notify, "ah-nat", "child %s uses AH, but there is a NAT in front of %s, and what it changes AH protects: use ESP "
-				"at both ends", config->name, sa->local_nat ? "us" : "the peer");
+		return ex_abort(ex, notify, "ah-nat", "child %s uses AH, but there is a NAT in front of %s, and what it changes AH protects: "
+				"use ESP at both ends", config->name, sa->local_nat ? "us" : "the peer");
 	if (sa->udp_encap)
-		return ex_abort(ex, notify, "ah-nat", "child %s uses AH, which has no form in UDP, but the peer insists on UDP: use ESP at both "
-				"ends, or let the peer do without UDP (keyferry: encap=\"no\")", config->name);
+		return ex_abort(ex, notify, "ah-nat", "child %s uses AH, which has no form in UDP, but the peer insists on UDP: use ESP at "
+				"both ends, or let the peer do without UDP (keyferry: encap=\"no\")", config->name);
 	return STEP_OK;
 }
 
@@ -160,6 +160,32 @@ static uint16_t other_mode(uint16_t mode)
 	}
 }
 
+static bool wants_comp(const struct esp_offers *offers)
+{
+	for (size_t i = 0; i < offers->count; i++)
+		if (offers->at[i].comp.cpi && !offers->at[i].fault)
+			return true;
+	return false;
+}
+
+uint16_t quick_make_cpi(struct exchange *ex, const struct child_settings *config)
+{
+	const struct quick *quick = quick_of(ex);
+	const struct provider *provider = ex->sa->shard->engine->kernel;
+	const struct kernel_ipsec *kernel = provider->ops;
+	uint32_t cpi = 0;
+
+	if (!config->compress || !(kernel->features & KERNEL_IPCOMP))
+		return 0;
+	if (!config->transport && quick->ts[ex->role].range.family != ex->sa->local.family) {
+		log_debug(&ex->ctx, "child %s goes without IPComp: in tunnel mode no kernel has it for another family than the outer",
+			  config->name);
+		return 0;
+	}
+	/* A kernel service that cannot has said so. */
+	return kernel->spi(provider->state, PROTO_IPCOMP, &ex->sa->local, &ex->sa->remote, &cpi) == 0 ? (uint16_t)cpi : 0;
+}
+
 /*
  * Nothing authenticates NAT-D, so the two ends may have found differently whether there is a NAT; then the initiator is
  * followed where that works: ESP in UDP when IKE already is on the NAT ports, without UDP when we do not insist on it.
@@ -171,12 +197,14 @@ static int choose_transform(struct exchange *ex, const struct child_settings *co
 	char unused[WHY_MAX];
 
 	quick->mode = quick_mode(sa, config);
-	int chosen = esp_choose(offers, &config->proposals, quick->mode, why);
+	quick->cpi[RESPONDER] = wants_comp(offers) ? quick_make_cpi(ex, config) : 0;
+	bool compress = quick->cpi[RESPONDER] != 0;
+	int chosen = esp_choose(offers, &config->proposals, quick->mode, compress, why);
 	bool may_differ = sa->udp_encap ? !v1_forces_encap(sa, sa->connection) : sa->is_float && sa->connection->encap != ENCAP_NO;
 	if (chosen >= 0 || !may_differ || config->is_ah)
 		return chosen;
 	quick->mode = other_mode(quick->mode);
-	return esp_choose(offers, &config->proposals, quick->mode, unused);
+	return esp_choose(offers, &config->proposals, quick->mode, compress, unused);
 }
 
 static size_t count_children(const struct ike_sa *sa)
@@ -195,7 +223,7 @@ static uint64_t fewer(uint64_t ours, uint64_t theirs)
 	return theirs > LIFETIME_BYTES_MIN ? theirs : LIFETIME_BYTES_MIN;
 }
 
-void quick_take_choice(struct quick *quick, const struct esp_offer *offer)
+void quick_take_choice(struct quick *quick, const struct esp_offer *offer, enum role own)
 {
 	const struct lifetime *ours = &quick->config->lifetime;
 	uint32_t offered = offer->lifetime ? offer->lifetime : LIFETIME_UNSAID;
@@ -203,6 +231,10 @@ void quick_take_choice(struct quick *quick, const struct esp_offer *offer)
 	quick->transform = offer->transform;
 	quick->proposal_number = offer->proposal_number;
 	quick->transform_number = offer->transform_number;
+	quick->comp_transform = offer->comp.transform_number;
+	quick->cpi[role_other(own)] = offer->comp.cpi;
+	if (!offer->comp.cpi)
+		quick->cpi[own] = 0;
 	/* RFC 2407 4.5.4: the shorter of both can do no harm. */
 	quick->lifetime = (struct lifetime){ v1_shorter_lifetime(ours->seconds, offered), fewer(ours->bytes, offer->lifetime_bytes), ours->packets };
 	quick->tell_lifetime = ours->seconds < offered || (ours->bytes && (!offer->lifetime_bytes || ours->bytes < offer->lifetime_bytes));
@@ -288,7 +320,7 @@ enum verdict quick_choose(struct exchange *ex, struct esp_offers *offers)
 		if (chosen < 0)
 			continue;
 		quick->config = config;
-		quick_take_choice(quick, &offers->at[chosen]);
+		quick_take_choice(quick, &offers->at[chosen], RESPONDER);
 		quick->spi[INITIATOR] = offers->at[chosen].spi;
 		return check_crossing(ex);
 	}

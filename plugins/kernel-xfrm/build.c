@@ -199,11 +199,18 @@ static struct prefix whole(const struct address_range *range)
 	return out;
 }
 
-/* In tunnel mode the policies say what may be inside: there the SA itself takes both families. */
+/*
+ * In tunnel mode the policies say what may be inside: there the SA itself takes both families. With IPComp it is IPComp that has the
+ * tunnel, and the kernel takes one family alone.
+ */
 static void put_inside(struct xfrm_usersa_info *info, const struct ipsec_sa *sa)
 {
 	const struct selector *from = sa->inbound ? &sa->remote_ts : &sa->local_ts, *to = sa->inbound ? &sa->local_ts : &sa->remote_ts;
 
+	if (!sa->transport && sa->cpi) {
+		info->mode = XFRM_MODE_TRANSPORT;
+		return;
+	}
 	if (!sa->transport) {
 		info->mode = XFRM_MODE_TUNNEL;
 		info->flags |= XFRM_STATE_AF_UNSPEC;
@@ -248,6 +255,24 @@ bool build_sa(struct netlink *n, uint16_t type, const struct ipsec_sa *sa, struc
 	return true;
 }
 
+bool build_comp(struct netlink *n, uint16_t type, const struct ipsec_sa *sa, struct nlmsghdr **out)
+{
+	static const struct xfrm_algo deflate = { .alg_name = "deflate" };
+	void *head;
+	struct nlmsghdr *request = netlink_request(n, type, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct xfrm_usersa_info), &head);
+	struct xfrm_usersa_info *info = head;
+
+	*out = request;
+	put_addresses(info, sa->inbound, &sa->local, &sa->remote);
+	info->id.spi = htonl(sa->cpi);
+	info->id.proto = IPPROTO_COMP;
+	info->reqid = sa->child;
+	info->mode = sa->transport ? XFRM_MODE_TRANSPORT : XFRM_MODE_TUNNEL;
+	info->lft = no_limits();
+	mnl_attr_put(request, XFRMA_ALG_COMP, sizeof(deflate), &deflate);
+	return true;
+}
+
 struct nlmsghdr *build_sa_id(struct netlink *n, uint16_t type, uint8_t protocol, uint32_t spi, const struct address *destination)
 {
 	void *head;
@@ -272,12 +297,29 @@ struct nlmsghdr *build_spi(struct netlink *n, uint8_t protocol, const struct add
 	spi->info.reqid = REQID_SPI;
 	spi->info.mode = XFRM_MODE_TUNNEL;
 	/* RFC 4303 2.1 and RFC 4302 2.4 reserve the first 256; the rest is easier told from them with a long number. */
-	spi->min = 0x10000000;
-	spi->max = 0xffffffff;
+	spi->min = protocol == IPPROTO_COMP ? CPI_FIRST : 0x10000000;
+	spi->max = protocol == IPPROTO_COMP ? CPI_LAST : 0xffffffff;
 	return request;
 }
 
 /* ---- policies ---- */
+
+/* IPComp comes before what protects it, in its place in a tunnel. RFC 3173 2.2: what does not become smaller comes without. */
+static void put_templates(struct nlmsghdr *request, const struct xfrm_user_tmpl *template, bool compress, bool is_in)
+{
+	struct xfrm_user_tmpl both[] = { *template, *template };
+
+	if (!compress) {
+		mnl_attr_put(request, XFRMA_TMPL, sizeof(*template), template);
+		return;
+	}
+	both[0].id.proto = IPPROTO_COMP;
+	both[0].optional = is_in;
+	both[1].mode = XFRM_MODE_TRANSPORT;
+	memset(&both[1].saddr, 0, sizeof(both[1].saddr));
+	memset(&both[1].id.daddr, 0, sizeof(both[1].id.daddr));
+	mnl_attr_put(request, XFRMA_TMPL, sizeof(both), both);
+}
 
 /* Outbound: where to. Inbound any source will do, for the peer may move: the SA is told by `reqid`. */
 static void put_template(struct nlmsghdr *request, const struct ipsec_policy *policy, const struct rule_key *key)
@@ -301,7 +343,7 @@ static void put_template(struct nlmsghdr *request, const struct ipsec_policy *po
 	template.reqid = policy->child;
 	template.mode = policy->transport ? XFRM_MODE_TRANSPORT : XFRM_MODE_TUNNEL;
 	template.aalgos = template.ealgos = template.calgos = UINT32_MAX;
-	mnl_attr_put(request, XFRMA_TMPL, sizeof(template), &template);
+	put_templates(request, &template, policy->compress, !is_out);
 }
 
 struct nlmsghdr *build_policy(struct netlink *n, uint16_t type, const struct rule_key *key, uint32_t priority,

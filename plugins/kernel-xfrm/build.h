@@ -24,6 +24,7 @@ enum {
 	REQID_SPI = 0x6b666572,                /* "kfer": SPIs that wait for their SA */
 	REPLAY_WINDOW_MAX = XFRMA_REPLAY_ESN_MAX,
 	SEQUENCE_GAP = 4096,                   /* sent, perhaps, between reading an SA's numbers and moving it */
+	CPI_FIRST = 256, CPI_LAST = 61439,     /* RFC 3173 3.3                                                 */
 };
 
 /* One selector in one direction: what the kernel tells policies apart by. Zeroed before it is filled, so that memory compares. */
@@ -44,7 +45,9 @@ uint32_t build_priority(const struct prefix *remote, const struct prefix *local,
 
 /* NEWSA or UPDSA. False: an algorithm that the kernel interface has no name for. */
 bool build_sa(struct netlink *n, uint16_t type, const struct ipsec_sa *sa, struct nlmsghdr **out) MUST_CHECK;
-/* GETSA or DELSA of an SA with that destination; `protocol` is IP's number of ESP or AH, here and below. */
+/* The same of the IPComp that comes with it. */
+bool build_comp(struct netlink *n, uint16_t type, const struct ipsec_sa *sa, struct nlmsghdr **out) MUST_CHECK;
+/* GETSA or DELSA of an SA with that destination; `protocol` is IP's number of ESP, AH or IPComp, here and below. */
 struct nlmsghdr *build_sa_id(struct netlink *n, uint16_t type, uint8_t protocol, uint32_t spi, const struct address *destination);
 struct nlmsghdr *build_spi(struct netlink *n, uint8_t protocol, const struct address *local, const struct address *remote);
 /* NEWPOLICY or UPDPOLICY. `policy` NULL: what matches passes in the clear. */

@@ -121,7 +121,7 @@ static void look_at(const struct nlmsghdr *message, void *arg)
 		return;
 	memcpy(&info, mnl_nlmsg_get_payload(message), sizeof(info));
 	/* The kernel asks once, then waits, for a state without SPI. */
-	if (info.id.spi == 0 && (info.id.proto == IPPROTO_ESP || info.id.proto == IPPROTO_AH))
+	if (info.id.spi == 0)
 		tell_acquire(x, info.reqid);
 	struct entry *e = entry_of(x, &info);
 	if (!e)

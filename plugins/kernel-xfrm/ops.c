@@ -182,7 +182,7 @@ void xfrm_free(struct xfrm *x)
 
 const struct kernel_ipsec xfrm_ops = {
 	.name = "xfrm",
-	.features = KERNEL_ESN | KERNEL_UDP_ENCAP | KERNEL_TRANSPORT | KERNEL_SHUNT | KERNEL_AH,
+	.features = KERNEL_ESN | KERNEL_UDP_ENCAP | KERNEL_TRANSPORT | KERNEL_SHUNT | KERNEL_AH | KERNEL_IPCOMP,
 	.attach = xfrm_attach,
 	.detach = xfrm_detach,
 	.spi = state_spi,

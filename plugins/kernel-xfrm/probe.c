@@ -8,7 +8,7 @@
 #include "xfrm.h"
 
 /* SPIs for each of the two that may probe at once: who asks, and the thread. */
-enum { PROBE_SPI = 0x6b666574, PROBE_SPI_THREAD, LIST_MAX = 256, LEFTOVERS_MAX = 65536 };
+enum { PROBE_SPI = 0x6b666574, PROBE_SPI_THREAD, PROBE_CPI = 0xeffe, LIST_MAX = 256, LEFTOVERS_MAX = 65536 };
 /* For so long it is not asked for again: the kernel looks for a module each time, and many children may want the same. */
 enum { LACK_MS = 1000 };
 
@@ -177,7 +177,7 @@ static bool grow(void **at, size_t *size, size_t count, size_t each)
 /* One that only waits for an answer of IKE is the kernel's own and has no tag. */
 static bool is_ours(struct xfrm *x, const struct xfrm_usersa_info *info)
 {
-	if (info->id.proto != IPPROTO_ESP && info->id.proto != IPPROTO_AH)
+	if (info->id.proto != IPPROTO_ESP && info->id.proto != IPPROTO_AH && info->id.proto != IPPROTO_COMP)
 		return false;
 	if (info->lft.soft_use_expires_seconds == BUILD_TAG)
 		return true;
@@ -255,8 +255,8 @@ static int name_sa(struct xfrm *x, struct leftover_sa *sa)
 	spi->info.seq = sa->sequence;
 	spi->info.reqid = sa->reqid;
 	spi->info.mode = sa->mode;
-	spi->min = spi->max = PROBE_SPI;
-	sa->spi = PROBE_SPI;
+	sa->spi = sa->protocol == IPPROTO_COMP ? PROBE_CPI : PROBE_SPI;
+	spi->min = spi->max = sa->spi;
 	return netlink_talk(&x->netlink, request, NULL, NULL);
 }
 

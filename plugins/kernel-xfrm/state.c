@@ -98,16 +98,17 @@ static void take_spi(const struct nlmsghdr *message, void *arg)
 int state_spi(void *state, uint8_t protocol, const struct address *local, const struct address *remote, uint32_t *out)
 {
 	struct xfrm *x = state;
-	uint8_t number = protocol == PROTO_AH ? IPPROTO_AH : IPPROTO_ESP;
+	uint8_t number = protocol == PROTO_AH ? IPPROTO_AH : protocol == PROTO_IPCOMP ? IPPROTO_COMP : IPPROTO_ESP;
 	uint32_t spi = 0;
-	int fault = 0;
+	int fault = FAULT_UNSUPPORTED;
 
 	pthread_mutex_lock(&x->lock);
-	int error = netlink_talk(&x->netlink, build_spi(&x->netlink, number, local, remote), take_spi, &spi);
-	if (!error && spi < SPI_MIN)
-		error = EBADMSG;
-	if (error)
-		fault = xfrm_complain(x, "sa-install", "cannot reserve an SPI", error);
+	if (protocol != PROTO_IPCOMP || comp_is_there(x, local->family)) {
+		int error = netlink_talk(&x->netlink, build_spi(&x->netlink, number, local, remote), take_spi, &spi);
+		if (!error && spi < SPI_MIN)
+			error = EBADMSG;
+		fault = error ? xfrm_complain(x, "sa-install", "cannot reserve an SPI", error) : 0;
+	}
 	pthread_mutex_unlock(&x->lock);
 	*out = spi;
 	return fault;
@@ -176,21 +177,35 @@ static const char *not_possible(const struct xfrm *x, const struct ipsec_sa *sa)
 }
 
 /* The inbound one was reserved with its SPI, unless that was too long ago. */
-static int install(struct xfrm *x, const struct ipsec_sa *sa)
+int state_install(struct xfrm *x, const struct ipsec_sa *sa, sa_builder *build)
 {
 	struct nlmsghdr *request;
 	int error = ESRCH;
 
 	if (sa->inbound) {
-		if (!build_sa(&x->netlink, XFRM_MSG_UPDSA, sa, &request))
+		if (!build(&x->netlink, XFRM_MSG_UPDSA, sa, &request))
 			return ENOSYS;
 		error = netlink_talk(&x->netlink, request, NULL, NULL);
 	}
 	if (error != ESRCH)
 		return error;
-	if (!build_sa(&x->netlink, XFRM_MSG_NEWSA, sa, &request))
+	if (!build(&x->netlink, XFRM_MSG_NEWSA, sa, &request))
 		return ENOSYS;
 	return netlink_talk(&x->netlink, request, NULL, NULL);
+}
+
+/* IPComp first: what finds the other one is not to miss it. */
+static int install(struct xfrm *x, const struct ipsec_sa *sa)
+{
+	int fault = comp_add(x, sa);
+
+	if (fault)
+		return fault;
+	int error = state_install(x, sa, build_sa);
+	if (!error)
+		return 0;
+	comp_delete(x, sa->cpi, sa->inbound ? &sa->local : &sa->remote);
+	return complain(x, sa, error);
 }
 
 static int add(struct xfrm *x, const struct ipsec_sa *sa)
@@ -205,6 +220,7 @@ static int add(struct xfrm *x, const struct ipsec_sa *sa)
 		e->child = sa->child;
 		e->udp_encap = sa->udp_encap;
 		e->protocol = sa->transform.is_ah ? IPPROTO_AH : IPPROTO_ESP;
+		e->cpi = sa->cpi;
 		e->looked_at = x->now();
 		fault = find_key(x, &e->key) ? FAULT_EXISTS : link_entry(x, e);
 		if (fault)
@@ -216,10 +232,9 @@ static int add(struct xfrm *x, const struct ipsec_sa *sa)
 	}
 	if (fault)
 		return refuse(x, sa, fault, fault == FAULT_EXISTS ? "there is one already" : "no memory");
-	int error = install(x, sa);
-	if (!error)
+	fault = install(x, sa);
+	if (!fault)
 		return 0;
-	fault = complain(x, sa, error);
 	if (!sa->inbound)
 		policy_release(x, sa->child);
 	HASH_DELETE(hh, x->entries, e);
@@ -258,18 +273,29 @@ static void keep_answer(const struct nlmsghdr *message, void *arg)
 	answer->is_there = true;
 }
 
-static int read_sa(struct xfrm *x, const struct entry *e, struct answer *answer)
+/* One of the SAs of an entry, as the kernel tells them apart. */
+struct part {
+	uint8_t protocol;
+	uint32_t spi;
+};
+
+static struct part part_of(const struct entry *e)
 {
-	struct nlmsghdr *request = build_sa_id(&x->netlink, XFRM_MSG_GETSA, e->protocol, e->key.spi, entry_destination(e));
+	return (struct part){ e->protocol, e->key.spi };
+}
+
+static int read_sa(struct xfrm *x, const struct entry *e, struct part part, struct answer *answer)
+{
+	struct nlmsghdr *request = build_sa_id(&x->netlink, XFRM_MSG_GETSA, part.protocol, part.spi, entry_destination(e));
 
 	answer->is_there = false;
 	int error = netlink_talk(&x->netlink, request, keep_answer, answer);
 	return error ? error : answer->is_there ? 0 : EBADMSG;
 }
 
-static int delete_sa(struct xfrm *x, const struct entry *e)
+static int delete_sa(struct xfrm *x, const struct entry *e, struct part part)
 {
-	struct nlmsghdr *request = build_sa_id(&x->netlink, XFRM_MSG_DELSA, e->protocol, e->key.spi, entry_destination(e));
+	struct nlmsghdr *request = build_sa_id(&x->netlink, XFRM_MSG_DELSA, part.protocol, part.spi, entry_destination(e));
 
 	return netlink_talk(&x->netlink, request, NULL, NULL);
 }
@@ -291,12 +317,12 @@ static int put_back(struct xfrm *x, const struct entry *e, const struct answer *
  * The kernel changes the ports of an SA in place, but nothing else of where it is. It must go before it comes back: an outbound one
  * would use its numbers twice, and an inbound one has the same SPI and destination, when only the peer moved.
  */
-static int move(struct xfrm *x, const struct entry *e, const struct address *local, const struct address *remote)
+static int move_part(struct xfrm *x, const struct entry *e, struct part part, const struct address *local, const struct address *remote)
 {
 	bool in_place = address_same_host(&e->local, local) && address_same_host(&e->remote, remote);
 	struct nlmsghdr *check;
 	struct answer answer;
-	int error = read_sa(x, e, &answer);
+	int error = read_sa(x, e, part, &answer);
 
 	if (!error && in_place) {
 		error = put_back(x, e, &answer, local, remote, true);
@@ -305,12 +331,22 @@ static int move(struct xfrm *x, const struct entry *e, const struct address *loc
 		if (!build_moved(&x->netlink, XFRM_MSG_NEWSA, (const void *)answer.octets, e->key.inbound, local, remote, &check))
 			error = EKEYREJECTED;
 		if (!error)
-			error = delete_sa(x, e);
+			error = delete_sa(x, e, part);
 		if (!error && (error = put_back(x, e, &answer, local, remote, false)))
 			(void)put_back(x, e, &answer, &e->local, &e->remote, false);
 	}
 	wipe(&answer, sizeof(answer));
 	return error;
+}
+
+/* IPComp has no ports. */
+static int move(struct xfrm *x, const struct entry *e, const struct address *local, const struct address *remote)
+{
+	int error = move_part(x, e, part_of(e), local, remote);
+
+	if (error || !e->cpi || (address_same_host(&e->local, local) && address_same_host(&e->remote, remote)))
+		return error;
+	return move_part(x, e, (struct part){ IPPROTO_COMP, e->cpi }, local, remote);
 }
 
 static int move_entry(struct xfrm *x, struct entry *e, const struct address *local, const struct address *remote)
@@ -389,7 +425,7 @@ static int usage_of(struct xfrm *x, struct entry *e, struct ipsec_usage *out)
 	const struct nlattr *all[XFRMA_MAX + 1];
 	const struct xfrm_usersa_info *info;
 	struct answer answer;
-	int error = read_sa(x, e, &answer);
+	int error = read_sa(x, e, part_of(e), &answer);
 
 	if (!error) {
 		info = mnl_nlmsg_get_payload((const void *)answer.octets);
@@ -429,11 +465,12 @@ int state_delete(void *state, uint32_t spi, bool inbound, const struct address *
 	pthread_mutex_lock(&x->lock);
 	struct entry *e = entry_find(x, spi, inbound, remote);
 	if (e) {
-		int error = delete_sa(x, e);
+		int error = delete_sa(x, e, part_of(e));
 
 		/* The kernel itself deletes what is used up. */
 		snprintf(what, sizeof(what), "cannot delete the %s SA %08" PRIx32, direction(inbound), spi);
 		fault = error && error != ESRCH ? xfrm_complain(x, "sa-delete", what, error) : 0;
+		comp_delete(x, e->cpi, entry_destination(e));
 		HASH_DELETE(hh, x->entries, e);
 		if (!inbound)
 			policy_release(x, e->child);

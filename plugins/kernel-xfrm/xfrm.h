@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * xfrm.h - the plugin's state: what was installed in the kernel, so that it can be found, moved and removed again. The service is
- * ops.c (begin and end), state.c (SAs), policy.c (and larval.c); probe.c asks the kernel what it can and removes what an earlier run left; events.c
- * hears what the kernel says by itself.
+ * ops.c (begin and end), state.c (SAs), comp.c (their IPComp), policy.c (and larval.c); probe.c asks the kernel what it can and removes
+ * what an earlier run left; events.c hears what the kernel says by itself.
  */
 #ifndef KEYFERRY_XFRM_XFRM_H
 #define KEYFERRY_XFRM_XFRM_H
@@ -28,6 +28,7 @@ struct entry {
 	struct address local, remote;
 	uint32_t child;
 	uint8_t protocol;                      /* IPPROTO_ESP, IPPROTO_AH                                     */
+	uint16_t cpi;                          /* of the IPComp with it; 0: none                              */
 	bool udp_encap;
 	bool is_seen;                          /* while all are listed                                        */
 	bool is_told[2];                       /* the host knows that it is nearly used up, or (1) is         */
@@ -59,11 +60,14 @@ struct rule {
 	struct claim *claims;                  /* the last one's is installed                                 */
 };
 
+enum comp_state { COMP_UNKNOWN, COMP_THERE, COMP_MISSING };
+
 struct xfrm {
 	struct kernel_host host;               /* fixed while attached                                        */
 	pthread_mutex_t lock;                  /* around all but the events' socket                           */
 	struct netlink netlink;
 	bool has_esp[2], has_encap[2];         /* by family: IPv4, IPv6                                       */
+	enum comp_state comp[2];               /* likewise                                                    */
 	const struct algorithm *cipher, *auth; /* that work; auth NULL: an AEAD                               */
 	uint64_t working, lacking, lacking_until; /* sets of rows of algorithm.c, and till when the second counts */
 	bool has_neighbours;                   /* their policies are installed                                */
@@ -110,6 +114,17 @@ int state_move(void *state, uint32_t spi, bool inbound, const struct address *fr
 int state_usage(void *state, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out);
 int state_delete(void *state, uint32_t spi, bool inbound, const struct address *remote);
 void states_forget(struct xfrm *x);
+
+/* What build.h has to make an SA. */
+typedef bool sa_builder(struct netlink *n, uint16_t type, const struct ipsec_sa *sa, struct nlmsghdr **out);
+/* Returns an errno. Under the lock. */
+int state_install(struct xfrm *x, const struct ipsec_sa *sa, sa_builder *build) MUST_CHECK;
+
+/* ---- comp.c: under the lock ---- */
+/* Says so once if not. */
+bool comp_is_there(struct xfrm *x, uint8_t family);
+int comp_add(struct xfrm *x, const struct ipsec_sa *sa) MUST_CHECK;
+void comp_delete(struct xfrm *x, uint16_t cpi, const struct address *destination);
 
 /* ---- policy.c ---- */
 int policy_add(void *state, const struct ipsec_policy *policy);

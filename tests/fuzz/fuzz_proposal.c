@@ -51,36 +51,60 @@ static void ike_input(struct bytes body)
 	free(accepted.at);
 }
 
-static void esp_input(struct bytes body)
+/* The answer must say what we understood. */
+static void answer_check(struct bytes body, const struct esp_offer *o)
 {
-	static const char words[] = "aes256gcm16, aes128-3des-sha256-sha1, aes128-sha1-modp2048";
-	struct esp_offers offers, answer;
-	struct esp_transforms accepted;
-	char why[WHY_MAX], text[PROPOSAL_TEXT_MAX];
+	static struct esp_offers answer;
 	uint8_t octets[65536 + 64];
 	struct writer w = writer_over(octets, sizeof(octets));
 	uint32_t spi = 0xc0ffee00;
+	uint16_t cpi = 0x1234;
+	char why[WHY_MAX];
+
+	must(!o->fault && o->transform.icv_len && o->spi > 255);
+	if (o->comp.cpi)
+		must(comp_choice_put(&w, body, o, spi, cpi) == 0);
+	else
+		must(sa_choice_put(&w, body, o->proposal_number, o->transform_number, o->protocol, &spi) == 0);
+	must(esp_offers_read(&answer, writer_bytes(&w), why) == 0 && answer.count == 1 && !answer.at[0].fault);
+	must(esp_transform_same(&answer.at[0].transform, &o->transform) && answer.at[0].mode == o->mode && answer.at[0].spi == spi &&
+	     answer.at[0].lifetime == o->lifetime && answer.at[0].comp.cpi == (o->comp.cpi ? cpi : 0));
+}
+
+static void choice_check(struct bytes body, const struct esp_offers *from, const struct esp_transforms *accepted, bool compress)
+{
+	static struct esp_offers offers;
+	char why[WHY_MAX];
+
+	offers = *from;
+	int index = esp_choose(&offers, accepted, MODE_TUNNEL, compress, why);
+	must(index < 0 || (size_t)index < offers.count);
+	must(index >= 0 || why[0] != '\0');
+	if (index >= 0) {
+		must(compress || !offers.at[index].comp.cpi);
+		answer_check(body, &offers.at[index]);
+	}
+}
+
+static void esp_input(struct bytes body)
+{
+	static const char esp_words[] = "aes256gcm16, aes128-3des-sha256-sha1, aes128-sha1-modp2048", ah_words[] = "sha256-sha1-md5";
+	static struct esp_offers offers;
+	struct esp_transforms esp, ah;
+	char why[WHY_MAX], text[PROPOSAL_TEXT_MAX];
 
 	if (esp_offers_read(&offers, body, why))
 		return;
 	must(offers.count <= TRANSFORMS_MAX);
 	for (size_t i = 0; i < offers.count; i++)
 		esp_transform_text(text, &offers.at[i].transform);
-	must(esp_transforms_parse(&accepted, words, &everything, why) == 0);
-	int index = esp_choose(&offers, &accepted, MODE_TUNNEL, why);
-	must(index < 0 || (size_t)index < offers.count);
-	if (index >= 0) {
-		const struct esp_offer *o = &offers.at[index];
-
-		must(!o->fault && o->transform.icv_len && o->spi > 255);
-		must(sa_choice_put(&w, body, o->proposal_number, o->transform_number, PROTO_ESP, &spi) == 0);
-		must(esp_offers_read(&answer, writer_bytes(&w), why) == 0 && answer.count == 1 && !answer.at[0].fault);
-		must(esp_transform_same(&answer.at[0].transform, &o->transform) && answer.at[0].mode == o->mode &&
-		     answer.at[0].spi == spi && answer.at[0].lifetime == o->lifetime);
-	} else {
-		must(why[0] != '\0');
+	must(esp_transforms_parse(&esp, esp_words, &everything, why) == 0 && ah_transforms_parse(&ah, ah_words, &everything, why) == 0);
+	for (int compress = 0; compress < 2; compress++) {
+		choice_check(body, &offers, &esp, compress);
+		choice_check(body, &offers, &ah, compress);
 	}
-	free(accepted.at);
+	free(esp.at);
+	free(ah.at);
 }
 
 static void words_input(bool is_esp, struct bytes input)

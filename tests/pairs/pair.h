@@ -30,6 +30,7 @@ struct wire_packet {
 /* What a fake kernel was told. */
 struct fake_sa {
 	uint32_t spi, child;
+	uint16_t cpi;
 	bool inbound, udp_encap, transport, is_ah;
 	size_t key_len;
 	uint8_t keys[CIPHER_KEY_MAX + 8 + HASH_SIZE_MAX];
@@ -46,11 +47,12 @@ struct fake_kernel {
 	uint32_t next_spi;
 	struct {
 		uint32_t child;
-		bool want_acquire;
+		bool want_acquire, compress;
 	} policy[FAKE_POLICIES_MAX];
 	size_t policies;
 	struct pair *pair;
 	int refuse;                  /* a fault for the next sa_add()             */
+	bool refuse_cpi;             /* it has no IPComp, which is found out late */
 };
 
 struct pair;

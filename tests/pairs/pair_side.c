@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "names.h"
 #include "pair.h"
 #include "resolve.h"
 
@@ -43,9 +44,14 @@ static int fake_spi(void *state, uint8_t protocol, const struct address *local, 
 {
 	struct fake_kernel *kernel = state;
 
-	(void)protocol;
 	(void)local;
 	(void)remote;
+	if (protocol == PROTO_IPCOMP && kernel->refuse_cpi)
+		return FAULT_UNSUPPORTED;
+	if (protocol == PROTO_IPCOMP) {
+		*out = kernel->next_spi++ & 0xffff;
+		return 0;
+	}
 	/* Each once, in no order. */
 	*out = kernel->next_spi++ * 2654435761u;
 	return 0;
@@ -73,6 +79,7 @@ static int fake_sa_add(void *state, const struct ipsec_sa *sa)
 	fake->udp_encap = sa->udp_encap;
 	fake->transport = sa->transport;
 	fake->is_ah = sa->transform.is_ah;
+	fake->cpi = sa->cpi;
 	fake->local_ts = sa->local_ts;
 	fake->remote_ts = sa->remote_ts;
 	fake->remote = sa->remote;
@@ -146,6 +153,7 @@ static int fake_policy_add(void *state, const struct ipsec_policy *policy)
 	if (kernel->policies == FAKE_POLICIES_MAX)
 		return FAULT_FULL;
 	kernel->policy[kernel->policies].child = policy->child;
+	kernel->policy[kernel->policies].compress = policy->compress;
 	kernel->policy[kernel->policies++].want_acquire = policy->want_acquire;
 	return 0;
 }

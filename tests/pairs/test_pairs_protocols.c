@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* test_pairs_protocols.c - children of AH instead of ESP: what comes up, is renewed and ended, and where AH cannot be. */
+/* test_pairs_protocols.c - children of AH instead of ESP, and with IPComp: they come up, are renewed and end; and where they cannot be. */
 #include "pair.h"
 
 #define AH "\" protocol=\"ah"
+#define COMP "\" compress=\"yes"
 
 static const char psk[] = "a pre-shared key of some length\n", ike[] = "aes128-sha256-curve25519";
-enum { FEATURES = KERNEL_TRANSPORT | KERNEL_UDP_ENCAP | KERNEL_AH, NAT_PORT = 40000, MINUTE = 60 * 1000 };
+enum { FEATURES = KERNEL_TRANSPORT | KERNEL_UDP_ENCAP | KERNEL_AH | KERNEL_IPCOMP, NAT_PORT = 40000, MINUTE = 60 * 1000 };
 
 static struct pair *make(const char *left, const char *right, uint32_t features)
 {
@@ -169,6 +170,96 @@ static void peer_insists(void)
 	pair_free(pair);
 }
 
+/* ---- IPComp ---- */
+
+static struct pair *make_two(const char *left_child, const char *right_child, bool ipv6, bool transport, uint32_t features)
+{
+	char left[4096], right[4096], unused[4096];
+
+	pair_documents(left, unused, ike, left_child, 1, ipv6, transport);
+	pair_documents(unused, right, ike, right_child, 1, ipv6, transport);
+	return make(left, right, features);
+}
+
+/* What one side receives with, the other sends with. */
+static bool cpis_agree(const struct pair *pair, bool compressed)
+{
+	for (int i = 0; i < SIDES; i++)
+		for (size_t k = 0; k < pair->side[i].kernel.count; k++) {
+			const struct fake_sa *sa = &pair->side[i].kernel.sas[k];
+			const struct fake_kernel *theirs = &pair->side[!i].kernel;
+			if ((sa->cpi != 0) != compressed)
+				return false;
+			for (size_t j = 0; j < theirs->count; j++)
+				if (theirs->sas[j].spi == sa->spi && theirs->sas[j].cpi != sa->cpi)
+					return false;
+		}
+	return pair->side[LEFT].kernel.count > 0 && pair->side[LEFT].kernel.policy[0].compress == compressed;
+}
+
+static void agrees(const char *left, const char *right, bool ipv6, bool transport, uint32_t features, bool compressed)
+{
+	struct pair *pair = make_two(left, right, ipv6, transport, features);
+
+	CU_ASSERT(pair_up(pair, 5000));
+	CU_ASSERT(pair_keys_agree(pair));
+	CU_ASSERT(cpis_agree(pair, compressed));
+	CU_ASSERT_EQUAL(side_said(&pair->side[LEFT], ", IPComp"), compressed);
+	CU_ASSERT_EQUAL(shard_down(pair->side[RIGHT].shards[0], "t", "c0"), 1);
+	pair_run(pair, 10000);
+	CU_ASSERT_EQUAL(pair->side[LEFT].kernel.count + pair->side[RIGHT].kernel.count, 0);
+	pair_free(pair);
+}
+
+static void both_want_it(void)
+{
+	agrees("aes128-sha256" COMP, "aes128-sha256" COMP, false, false, FEATURES, true);
+	agrees("aes128gcm16-modp2048" COMP, "aes128gcm16-modp2048" COMP, false, true, FEATURES, true);
+	agrees("aes128gcm16" COMP, "aes128gcm16" COMP, true, true, FEATURES, true);
+	agrees("sha256" AH COMP, "sha256" AH COMP, false, false, FEATURES, true);
+}
+
+static void one_does_not(void)
+{
+	agrees("aes128-sha256" COMP, "aes128-sha256", false, false, FEATURES, false);
+	agrees("aes128-sha256", "aes128-sha256" COMP, false, false, FEATURES, false);
+	agrees("aes128-sha256" COMP, "aes128-sha256" COMP, false, false, FEATURES & ~KERNEL_IPCOMP, false);
+	/* IPv4 in IPv6, which Linux has not. */
+	agrees("aes128-sha256" COMP, "aes128-sha256" COMP, true, false, FEATURES, false);
+}
+
+static void kernel_finds_out(void)
+{
+	struct pair *pair = make_two("aes128-sha256" COMP, "aes128-sha256" COMP, false, false, FEATURES);
+
+	pair->side[RIGHT].kernel.refuse_cpi = true;
+	CU_ASSERT(pair_up(pair, 5000));
+	CU_ASSERT(cpis_agree(pair, false));
+	pair_free(pair);
+}
+
+static void compressed_through_nat(void)
+{
+	struct pair *pair = make_two("aes128-sha256" COMP, "aes128-sha256" COMP, false, false, FEATURES);
+
+	pair->filter = nat;
+	CU_ASSERT(pair_up(pair, 5000));
+	CU_ASSERT(cpis_agree(pair, true));
+	CU_ASSERT(pair->side[RIGHT].kernel.sas[0].udp_encap);
+	pair_free(pair);
+}
+
+static void renewed_compressed(void)
+{
+	struct pair *pair = make_two("aes128-sha256\" lifetime=\"60s" COMP, "aes128-sha256" COMP, false, false, FEATURES);
+
+	CU_ASSERT(pair_up(pair, 5000));
+	pair_run(pair, 10 * MINUTE);
+	CU_ASSERT(pair->side[LEFT].events[EVENT_CHILD_RENEWED] >= 8);
+	CU_ASSERT(cpis_agree(pair, true));
+	pair_free(pair);
+}
+
 static const struct unit_case cases[] = {
 	{ "AH comes up in both modes, over IPv4 and IPv6, and is ended by a Delete of AH", plain_cases },
 	{ "it ends with phase 1", phase1_takes_it_along },
@@ -178,6 +269,11 @@ static const struct unit_case cases[] = {
 	{ "a kernel service without AH is said", without_kernel },
 	{ "a NAT on the way is said", behind_nat },
 	{ "a peer that insists on UDP is said", peer_insists },
+	{ "where both ends want IPComp they agree on it", both_want_it },
+	{ "where one does not, or cannot, they do without", one_does_not },
+	{ "a kernel that turns out to have none does without", kernel_finds_out },
+	{ "IPComp passes a NAT in UDP", compressed_through_nat },
+	{ "IPComp is renewed along", renewed_compressed },
 };
 
 UNIT_MAIN("pairs-protocols", cases)
