@@ -72,6 +72,7 @@ static int install(struct child *child, bool inbound, const struct secret *keyma
 		.child = child->id,
 		.mtu = child->config->mtu,
 		.limits = child_limits(child),
+		.options = child->config->options,
 	};
 
 	int fault = kernel->sa_add(state, &sa);
@@ -95,6 +96,8 @@ static int install_policy(struct child *child)
 		.local = child->local,
 		.remote = child->remote,
 		.want_acquire = child->sa->connection->keep == KEEP_ON_DEMAND,
+		.mtu = child->config->mtu,
+		.options = child->config->options,
 	};
 
 	int fault = kernel->policy_add(state, &policy);
@@ -252,6 +255,9 @@ uint32_t child_id(const struct connection_settings *c, const struct child_settin
 {
 	/* No secret: the same names must give the same number after a restart. */
 	static const uint8_t key[16] = "keyferry child";
+
+	if (child->reqid)
+		return child->reqid;
 	uint64_t a = siphash(key, bytes_text(c->name)), b = siphash(key, bytes_text(child->name));
 	uint8_t both[16];
 	struct writer w = writer_over(both, sizeof(both));

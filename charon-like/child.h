@@ -106,7 +106,7 @@ void child_lose(struct child *child, struct engine *engine, const char *connecti
 struct child *child_find(struct ike_sa *sa, uint32_t spi, bool inbound);
 /* The current one, or one that is about to be; NULL: none. */
 struct child *child_find_config(struct ike_sa *sa, const struct child_settings *config);
-/* Stable for a child of a connection over reloads and restarts: a hash of both names, not 0. */
+/* Stable for a child of a connection over reloads and restarts: the configured number, or a hash of both names; not 0. */
 uint32_t child_id(const struct connection_settings *c, const struct child_settings *child);
 /* The same for the SAs of one peer: where many may use a connection, each has policies of its own. */
 uint32_t child_id_of_peer(const struct ike_sa *sa, const struct child_settings *child, const struct selector *remote_ts);

@@ -39,6 +39,32 @@ static const struct { uint32_t feature; bool (*needs)(const struct esp_transform
 };
 /* clang-format on */
 
+/* What is left to the kernel's own IPsec; NULL: nothing. */
+static const char *option_of(const struct child_settings *child)
+{
+	const struct ipsec_options *o = &child->options;
+	static const struct ipsec_options none;
+
+	if (memcmp(o, &none, sizeof(*o)) == 0)
+		return NULL;
+	return o->mark_mask ? "mark" : o->interface[0] ? "interface" : o->if_id ? "if-id" : o->offload ? "offload" : o->priority ? "priority" :
+	       o->hides_dscp || o->takes_dscp ? "copy-dscp" : o->hides_ecn ? "copy-ecn" : o->drops_df ? "copy-df" : "routes";
+}
+
+static bool lacks_option(char why[WHY_MAX], const struct provider *kernel, uint32_t features, const struct child_settings *child)
+{
+	const char *option = option_of(child);
+	bool has_mtu = child->mtu && (features & KERNEL_OPTIONS) && (child->transport || child->options.no_routes);
+
+	if (option && !(features & KERNEL_OPTIONS))
+		snprintf(why, WHY_MAX, "kernel service %s does not heed %s; leave it out, or use one that does, as xfrm", kernel->key, option);
+	else if (has_mtu)
+		snprintf(why, WHY_MAX, "mtu is that of a route with kernel service %s, and this child has none; leave it out", kernel->key);
+	else
+		return false;
+	return true;
+}
+
 static bool has_not(char why[WHY_MAX], const struct provider *kernel, const char *name)
 {
 	snprintf(why, WHY_MAX, "kernel service %s has no %s", kernel->key, name);
@@ -52,6 +78,8 @@ bool fit_lacks(const struct provider *kernel, const struct child_settings *child
 	for (size_t i = 0; !t && i < COUNT(of_children); i++)
 		if (!(ops->features & of_children[i].feature) && of_children[i].needs(child))
 			return has_not(why, kernel, of_children[i].name);
+	if (!t && lacks_option(why, kernel, ops->features, child))
+		return true;
 	for (size_t i = 0; t && i < COUNT(of_transforms); i++)
 		if (!(ops->features & of_transforms[i].feature) && of_transforms[i].needs(t))
 			return has_not(why, kernel, of_transforms[i].name);

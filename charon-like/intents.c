@@ -247,6 +247,7 @@ static bool policy_of(const struct intent *intent, struct ipsec_policy *out)
 		.child = intent->id, .transport = child->transport, .is_ah = child->is_ah, .compress = child->compress,
 		.local_ts = child->local, .remote_ts = child->remote,
 		.local = local, .remote = remote, .want_acquire = c->keep == KEEP_ON_DEMAND,
+		.mtu = child->mtu, .options = child->options,
 	};
 	if (child->local_is_host)
 		out->local_ts = selector_of_host(&local);

@@ -2,6 +2,8 @@
 /* kernel.h - what a kernel interface provides: IPsec SAs and policies, whether in the kernel or in userspace. */
 #ifndef KEYFERRY_KERNEL_H
 #define KEYFERRY_KERNEL_H
+#include <net/if.h>
+
 #include "address.h"
 #include "log.h"
 #include "plugin.h"
@@ -15,6 +17,7 @@ enum kernel_feature {
 	KERNEL_SHUNT      = 1 << 4,      /* policies with another action than IPSEC_PROTECT                          */
 	KERNEL_AH         = 1 << 5,
 	KERNEL_IPCOMP     = 1 << 6,      /* with DEFLATE                                                              */
+	KERNEL_OPTIONS    = 1 << 8,      /* heeds struct ipsec_options                                           */
 };
 
 /* Marks our own packets (SO_MARK, also on the IKE and NAT port sockets), so that no policy route of ours catches them again. */
@@ -29,6 +32,20 @@ enum { KERNEL_PROTOCOL = 107 };          /* 'k' */
  */
 struct ipsec_limits {
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
+};
+
+enum ipsec_offload { OFFLOAD_NO, OFFLOAD_CRYPTO, OFFLOAD_PACKET, OFFLOAD_AUTO };
+
+/* What a child may ask of a kernel service with KERNEL_OPTIONS. Zeroed before it is filled: memory is compared. */
+struct ipsec_options {
+	uint32_t mark, mark_mask;        /* only packets with this mark go out, and what came in has it; mask 0: any */
+	uint32_t if_id;                  /* only packets of XFRM interfaces with this number; 0: none            */
+	uint32_t priority;               /* of its policies; 0: from the selectors                               */
+	char interface[IF_NAMESIZE];     /* the XFRM interface that the remote networks are routed to; "": none  */
+	enum ipsec_offload offload;
+	bool no_routes;
+	bool hides_dscp, takes_dscp;     /* not from the inner header to the outer; from the outer to the inner  */
+	bool hides_ecn, drops_df;
 };
 
 /* One direction of an IPsec SA. Borrowed during sa_add(): the service copies what it keeps. */
@@ -47,6 +64,7 @@ struct ipsec_sa {
 	uint32_t child;                  /* ties the SAs and the policy of one child (reqid)                     */
 	uint16_t mtu;                    /* inner; 0: from the path                                              */
 	struct ipsec_limits limits;
+	struct ipsec_options options;
 };
 
 /* In the clear, whatever other policies say, or not at all. Among policies of the same selectors these win. */
@@ -65,6 +83,8 @@ struct ipsec_policy {
 	struct address local, remote;    /* outer; remote may have family 0 when it is not known yet             */
 	enum ipsec_action action;        /* without IPSEC_PROTECT only `child`, which has no SAs, and the selectors matter */
 	bool want_acquire;               /* on-demand: tell the host about the first packet, and send it when there is an SA */
+	uint16_t mtu;                    /* of inner packets; 0: from the path                                   */
+	struct ipsec_options options;
 };
 
 struct ipsec_usage {
@@ -97,6 +117,8 @@ struct kernel_host {
 	 */
 	void (*moved)(void *arg, uint32_t spi, const struct address *local, const struct address *remote);
 	void *arg;
+	/* SERVICE_KERNEL_NET, attached; NULL: there are no devices and routes but those of others. */
+	const struct provider *net;
 	/* The configuration asks for this service by name; else another may serve as well, and a kernel that cannot is no fault. */
 	bool is_named;
 };

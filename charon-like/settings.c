@@ -176,6 +176,7 @@ bool child_settings_same(const struct child_settings *a, const struct child_sett
 		       a->compress == b->compress &&
 		       a->lifetime.seconds == b->lifetime.seconds && a->lifetime.bytes == b->lifetime.bytes &&
 		       a->lifetime.packets == b->lifetime.packets && a->replay_window == b->replay_window && a->mtu == b->mtu &&
+		       a->reqid == b->reqid && memcmp(&a->options, &b->options, sizeof(a->options)) == 0 &&
 		       a->proposals.count == b->proposals.count;
 
 	for (size_t i = 0; is_same && i < a->proposals.count; i++)

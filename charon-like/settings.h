@@ -10,6 +10,7 @@
 #include "config.h"
 #include "crypto.h"
 #include "identity.h"
+#include "kernel.h"
 #include "proposal.h"
 #include "secret.h"
 
@@ -37,6 +38,8 @@ enum {
 	DPD_SECONDS = 30, DPD_SECONDS_MIN = 2, DPD_SECONDS_MAX = 86400,
 	CHILD_MTU_MIN = 576,                 /* RFC 791: every IPv4 host takes it                                    */
 	CHILD_MTU_MIN_IPV6 = 1280,           /* RFC 8200 5                                                           */
+	REQID_MAX = 0x3fff,                  /* Linux numbers from there on by itself (IPSEC_MANUAL_REQID_MAX)       */
+	PRIORITY_MAX = 0x7fffffff,           /* some tools show it with a sign                                       */
 	PSK_IDS_MAX = 64,                    /* what more know is no secret; a range or %any says so honestly        */
 	PSK_MAX = 1024,                      /* octets; HMAC would hash what is longer than a block anyway           */
 	PSK_WEAK = 16,                       /* octets; below it guessing offline is feasible                        */
@@ -76,6 +79,9 @@ struct child_settings {
 	struct lifetime lifetime;
 	uint32_t replay_window;              /* packets                                                              */
 	uint16_t mtu;                        /* of inner packets; 0: from the path                                   */
+	uint32_t reqid;                      /* of its SAs and policies; 0: from the names                           */
+	struct ipsec_options options;
+	const char *interface_address;       /* list of addresses with prefix lengths, checked; NULL: none           */
 	const struct config_node *node;
 };
 
@@ -188,6 +194,9 @@ const struct connection_settings *settings_match(const struct settings *s, const
  */
 const struct psk_settings *settings_psk(const struct settings *s, const struct address *local, const struct identity *local_id,
 					const struct address *remote, const struct identity *remote_id, char how[WHY_MAX]);
+/* The XFRM interfaces that children name, each once; to be freed. FAULT_MEMORY. */
+struct net_interface;
+int settings_interfaces(const struct settings *s, struct net_interface **out, size_t *count) MUST_CHECK;
 /*
  * True when both mean the same for SAs that exist (name, addresses, IDs, phase 1; children are compared one by one). `dpd` and
  * `unique` do not count: what exists heeds the new ones.

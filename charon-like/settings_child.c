@@ -106,6 +106,7 @@ void child_read(struct check *check, const struct config_node *node, struct chil
 	child->is_ah = word_choice(check, node, "protocol", protocols, 0) == 1;
 	child->compress = word_choice(check, node, "compress", answers, 0) == 1;
 	proposals_read(check, child);
+	options_read(check, node, child);
 	child_check(check, child);
 }
 

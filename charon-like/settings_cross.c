@@ -177,5 +177,6 @@ void cross_check(struct check *check, const struct settings *s)
 		if (check->services)
 			kernel_check(check, s, &s->connections[i]);
 	}
+	options_cross_check(check, s);
 	quick_check(check, s);
 }

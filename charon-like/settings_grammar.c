@@ -96,7 +96,8 @@ static const struct element_rule rules[] = {
 	}, {
 		.name = "child",
 		.attributes = WORDS("name", "local", "remote", "mode", "protocol", "proposals", "lifetime", "lifetime-bytes",
-				    "lifetime-packets", "replay-window", "mtu", "compress"),
+				    "lifetime-packets", "replay-window", "mtu", "compress", "mark", "if-id", "interface",
+				    "interface-address", "routes", "reqid", "priority", "copy-dscp", "copy-ecn", "copy-df", "offload"),
 		.required = WORDS("name"),
 		.children = nothing,
 		.once = nothing,

@@ -100,6 +100,9 @@ void connection_read(struct check *check, const struct config_node *node, struct
 void child_read(struct check *check, const struct config_node *node, struct child_settings *child);
 void children_check(struct check *check, const struct connection_settings *c);
 void shunt_read(struct check *check, const struct config_node *node, struct shunt_settings *shunt);
+/* settings_options.c: what <child> asks of the kernel's own IPsec. */
+void options_read(struct check *check, const struct config_node *node, struct child_settings *child);
+void options_cross_check(struct check *check, const struct settings *s);
 void psk_read(struct check *check, const struct config_node *node, struct psk_settings *psk);
 void secret_read(struct check *check, const struct config_node *node, struct secret *out);
 const struct config_node *node_child(const struct config_node *node, const char *name);

@@ -120,6 +120,28 @@ static void shunts_need_a_service_that_has_them(void)
 	fit_end(&f);
 }
 
+static void what_only_the_kernel_does_is_refused_by_name(void)
+{
+	static const char *const asked[] = { "mark=1", "if-id=1", "offload=auto", "priority=1", "copy-dscp=no", "copy-ecn=no", "copy-df=no",
+					     "routes=no" };
+	struct fixture f;
+
+	for (size_t i = 0; i < COUNT(asked); i++) {
+		char text[128];
+
+		snprintf(text, sizeof(text), "kernel service fake does not heed %.*s; leave it out", (int)strcspn(asked[i], "="), asked[i]);
+		(void)fit(&f, asked[i], 0);
+		CU_ASSERT(f.fault == FAULT_INPUT && kept_log_has(&f.log, text));
+		fit_end(&f);
+		(void)fit(&f, asked[i], KERNEL_OPTIONS);
+		CU_ASSERT_EQUAL(f.fault, 0);
+		fit_end(&f);
+	}
+	(void)fit(&f, "mtu=1300 routes=no", KERNEL_OPTIONS);
+	CU_ASSERT(f.fault == FAULT_INPUT && kept_log_has(&f.log, "t.conf:4: <child>: mtu is that of a route with kernel service fake"));
+	fit_end(&f);
+}
+
 static void without_a_service_nothing_is_refused(void)
 {
 	struct fixture f;
@@ -135,6 +157,7 @@ static const struct unit_case cases[] = {
 	{ "where nothing is left the child is refused with place, algorithm and module", where_nothing_is_left_it_is_refused },
 	{ "features of the service count as algorithms do", features_count_as_algorithms_do },
 	{ "shunts need a service that has them", shunts_need_a_service_that_has_them },
+	{ "what only the kernel does is refused by its name", what_only_the_kernel_does_is_refused_by_name },
 	{ "without a service nothing is refused", without_a_service_nothing_is_refused },
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_settings.c - what a configuration means, and what is wrong in it and where. */
-#include "kernel.h"
+#include "kernel_net.h"
 #include "test_settings.h"
 
 /* ---- meaning ---- */
@@ -147,6 +147,26 @@ static const struct broken broken[] = {
 	{ AROUND(REMOTE, "  child name=b replay-window=63\n"), 4, "must be from 64 to 4096" },
 	{ AROUND(REMOTE, "  child name=b mtu=500\n"), 4, "must be from 576 to 65535" },
 	{ AROUND(REMOTE, "  child name=b mtu=1000 local=2001:db8::/32\n"), 4, "below IPv6's least" },
+	{ AROUND(REMOTE, "  child name=b mark=x\n"), 4, "mark 'x' is not a mark; write 0x10, or 0x10/0xff" },
+	{ AROUND(REMOTE, "  child name=b mark=0x10/\n"), 4, "is not a mark" },
+	{ AROUND(REMOTE, "  child name=b mark=0x10/0x0f\n"), 4, "fits no packet: the mask must have all bits of the mark" },
+	{ AROUND(REMOTE, "  child name=b mark=1 routes=yes\n"), 4, "would also lead packets without the mark there" },
+	{ AROUND(REMOTE, "  child name=b if-id=1 routes=yes\n"), 4, "would also lead packets beside the interface there" },
+	{ AROUND(REMOTE, "  child name=b if-id=0\n"), 4, "if-id '0' must be from 1 to" },
+	{ AROUND(REMOTE, "  child name=b interface=kf0\n"), 4, "needs a number that its packets are told by; add if-id" },
+	{ AROUND(REMOTE, "  child name=b if-id=1 interface=a/b\n"), 4, "interface 'a/b' is no name of a network device" },
+	{ AROUND(REMOTE, "  child name=b if-id=1 interface=kf0 mode=transport\n"), 4, "has no networks that could be routed to interface 'kf0'" },
+	{ AROUND(REMOTE, "  child name=b interface-address=10.9.0.1/24\n"), 4, "needs an interface" },
+	{ AROUND(REMOTE, "  child name=b if-id=1 interface=kf0 interface-address=10.9.0.1/33\n"), 4, "interface-address '10.9.0.1/33' is not" },
+	{ AROUND(REMOTE, "  child name=b reqid=16384\n"), 4, "reqid '16384' must be from 1 to 16383" },
+	{ AROUND(REMOTE, "  child name=b copy-dscp=yes\n"), 4, "unknown copy-dscp 'yes'; there is: out, in, both, no" },
+	{ AROUND(REMOTE, "  child name=b offload=full\n"), 4, "unknown offload 'full'; there is: no, crypto, packet, auto" },
+	{ AROUND(REMOTE, "  child name=b reqid=7\n  child name=c local=10.0.0.0/8 reqid=7\n"), 5, "reqid '7' is that of the child 'b' at" },
+	{ AROUND("  remote address=%any\n", "  child name=b reqid=7\n"), 4, "each peer of a needs its own" },
+	{ AROUND(REMOTE, "  child name=b if-id=1 interface=kf0\n  child name=c local=10.0.0.0/8 if-id=2 interface=kf0\n"), 5,
+	  "interface 'kf0' has the if-id 1 already, at" },
+	{ AROUND(REMOTE, "  child name=b if-id=1 interface=kf0\n  child name=c local=10.0.0.0/8 if-id=1 interface=kf1\n"), 5,
+	  "if-id '1' is that of the interface 'kf0' already, at" },
 	{ AROUND(REMOTE, "  child name=b/c\n"), 4, "name 'b/c' must be" },
 	{ AROUND(REMOTE, CHILD "  child name=b local=10.0.0.0/8\n"), 5, "there is a child 'b' in this connection already, at" },
 	{ AROUND(REMOTE, "  child name=b local=10.0.0.0/8 remote=::1\n"), 4, "not of the same family" },
@@ -388,6 +408,44 @@ static void test_same(void)
 	run_end(&a);
 }
 
+/* ---- what is asked of the kernel ---- */
+
+static void test_options(void)
+{
+	struct run run;
+	struct settings *s = run_good(&run, AROUND(REMOTE, "  child name=b\n  child name=c local=10.0.0.0/8 mark=0x10/0xff reqid=7 priority=9 "
+		"copy-dscp=both copy-ecn=no copy-df=no offload=auto\n  child name=d local=10.0.0.0/9 mark=16 if-id=4294967295\n"));
+	const struct child_settings *children = settings_connection_at(s, 0)->children;
+	const struct ipsec_options *plain = &children[0].options, *o = &children[1].options;
+
+	CU_ASSERT(!plain->mark_mask && !plain->if_id && !plain->priority && !plain->offload && !plain->no_routes);
+	CU_ASSERT(!plain->hides_dscp && !plain->takes_dscp && !plain->hides_ecn && !plain->drops_df && !children[0].reqid);
+	CU_ASSERT(o->mark == 0x10 && o->mark_mask == 0xff && o->priority == 9 && o->no_routes && children[1].reqid == 7);
+	CU_ASSERT(!o->hides_dscp && o->takes_dscp && o->hides_ecn && o->drops_df && o->offload == OFFLOAD_AUTO);
+	CU_ASSERT(children[2].options.mark == 16 && children[2].options.mark_mask == UINT32_MAX && children[2].options.if_id == UINT32_MAX);
+	CU_ASSERT_FALSE(child_settings_same(&children[1], &children[2]));
+	run_end(&run);
+}
+
+static void test_interfaces(void)
+{
+	struct net_interface *all = NULL;
+	struct run run;
+	size_t count = 0;
+	struct settings *s = run_good(&run, AROUND(REMOTE, "  child name=b\n"
+		"  child name=c local=10.0.0.0/8 if-id=1 interface=kf0 interface-address=10.9.0.1/24,fd00::1/64 mtu=1400\n"
+		"  child name=d local=10.0.0.0/9 if-id=2 interface=kf1\n"
+		"  child name=e local=10.0.0.0/10 if-id=1 interface=kf0 interface-address=10.9.0.1/24,10.9.1.1 mtu=1300\n"));
+
+	CU_ASSERT_EQUAL_FATAL(settings_interfaces(s, &all, &count), 0);
+	CU_ASSERT_EQUAL_FATAL(count, 2);
+	CU_ASSERT(strcmp(all[0].name, "kf0") == 0 && all[0].if_id == 1 && all[0].mtu == 1300 && all[0].prefix_count == 3);
+	CU_ASSERT(all[0].prefixes[0].bits == 24 && all[0].prefixes[1].address.family == AF_INET6 && all[0].prefixes[2].bits == 32);
+	CU_ASSERT(strcmp(all[1].name, "kf1") == 0 && all[1].if_id == 2 && all[1].mtu == 0 && all[1].prefix_count == 0);
+	free(all);
+	run_end(&run);
+}
+
 static void test_outlives(void)
 {
 	struct run run;
@@ -413,6 +471,8 @@ static const struct unit_case cases[] = {
 	{ "errors in the daemon's own settings are all said", test_daemon_broken },
 	{ "a connection needs a key that its peers could have", test_key_at_load },
 	{ "a reload sees what changed", test_same },
+	{ "what is asked of the kernel is read", test_options },
+	{ "children share interfaces, their addresses and the smaller MTU", test_interfaces },
 	{ "settings outlive the one who made them", test_outlives },
 };
 

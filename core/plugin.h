@@ -26,7 +26,7 @@ enum service_kind {
 	SERVICE_CERT_CHECK,
 	SERVICE_FETCH,
 	SERVICE_KERNEL_IPSEC,      /* struct kernel_ipsec, kernel.h; key its name, "tun"            */
-	SERVICE_KERNEL_NET,
+	SERVICE_KERNEL_NET,        /* struct kernel_net, kernel_net.h; key its name, "linux"        */
 	SERVICE_CONFIG,            /* struct config_source, config.h; key its name, "xml"           */
 	SERVICE_POOL,
 	SERVICE_LISTENER,

@@ -230,6 +230,49 @@ static void put_addresses(struct xfrm_usersa_info *info, bool inbound, const str
 	info->family = local->family;
 }
 
+static void put_mark(struct nlmsghdr *request, uint32_t mark, uint32_t mask)
+{
+	mnl_attr_put_u32(request, XFRMA_SET_MARK, mark);
+	mnl_attr_put_u32(request, XFRMA_SET_MARK_MASK, mask);
+}
+
+/*
+ * SAs are found by their SPI or by the reqid of a policy, so only policies select by marks. What came in gets the mark, so that the
+ * policy takes it; what goes out gets ours, so that no route to the remote network catches it again.
+ */
+static void put_options(struct nlmsghdr *request, struct xfrm_usersa_info *info, const struct ipsec_sa *sa)
+{
+	const struct ipsec_options *o = &sa->options;
+
+	if (o->takes_dscp)
+		info->flags |= XFRM_STATE_DECAP_DSCP;
+	if (o->hides_ecn)
+		info->flags |= XFRM_STATE_NOECN;
+	if (o->drops_df)
+		info->flags |= XFRM_STATE_NOPMTUDISC;
+	if (o->hides_dscp)
+		mnl_attr_put_u32(request, XFRMA_SA_EXTRA_FLAGS, XFRM_SA_XFLAG_DONT_ENCAP_DSCP);
+	if (o->if_id)
+		mnl_attr_put_u32(request, XFRMA_IF_ID, o->if_id);
+	if (sa->inbound && o->mark_mask)
+		put_mark(request, o->mark, o->mark_mask);
+	else if (!sa->inbound && !sa->transport && !o->no_routes)
+		put_mark(request, KERNEL_MARK, UINT32_MAX);
+}
+
+void build_offload(struct nlmsghdr *request, const struct offload *offload, bool inbound, uint8_t family)
+{
+	struct xfrm_user_offload out;
+
+	if (!offload->index)
+		return;
+	memset(&out, 0, sizeof(out));
+	out.ifindex = offload->index;
+	out.flags = (uint8_t)((inbound ? XFRM_OFFLOAD_INBOUND : 0) | (family == AF_INET6 ? XFRM_OFFLOAD_IPV6 : 0) |
+			      (offload->whole ? OFFLOAD_WHOLE : 0));
+	mnl_attr_put(request, XFRMA_OFFLOAD_DEV, sizeof(out), &out);
+}
+
 bool build_sa(struct netlink *n, uint16_t type, const struct ipsec_sa *sa, struct nlmsghdr **out)
 {
 	void *head;
@@ -252,6 +295,7 @@ bool build_sa(struct netlink *n, uint16_t type, const struct ipsec_sa *sa, struc
 	put_replay(request, sa);
 	if (sa->udp_encap)
 		put_encap(request, sa->inbound, &sa->local, &sa->remote);
+	put_options(request, info, sa);
 	return true;
 }
 
@@ -270,6 +314,8 @@ bool build_comp(struct netlink *n, uint16_t type, const struct ipsec_sa *sa, str
 	info->mode = sa->transport ? XFRM_MODE_TRANSPORT : XFRM_MODE_TUNNEL;
 	info->lft = no_limits();
 	mnl_attr_put(request, XFRMA_ALG_COMP, sizeof(deflate), &deflate);
+	/* In tunnel mode it has the outer header. */
+	put_options(request, info, sa);
 	return true;
 }
 
@@ -346,6 +392,29 @@ static void put_template(struct nlmsghdr *request, const struct ipsec_policy *po
 	put_templates(request, &template, policy->compress, !is_out);
 }
 
+void build_key(struct nlmsghdr *request, const struct rule_key *key)
+{
+	struct xfrm_mark mark = { .v = key->mark, .m = key->mark_mask };
+
+	if (key->mark_mask)
+		mnl_attr_put(request, XFRMA_MARK, sizeof(mark), &mark);
+	if (key->if_id)
+		mnl_attr_put_u32(request, XFRMA_IF_ID, key->if_id);
+}
+
+void build_key_of(struct rule_key *key, const struct nlattr *const all[])
+{
+	struct xfrm_mark mark;
+
+	if (all[XFRMA_MARK] && mnl_attr_get_payload_len(all[XFRMA_MARK]) >= sizeof(mark)) {
+		memcpy(&mark, mnl_attr_get_payload(all[XFRMA_MARK]), sizeof(mark));
+		key->mark = mark.v;
+		key->mark_mask = mark.m;
+	}
+	if (all[XFRMA_IF_ID] && mnl_attr_get_payload_len(all[XFRMA_IF_ID]) >= sizeof(key->if_id))
+		key->if_id = mnl_attr_get_u32(all[XFRMA_IF_ID]);
+}
+
 struct nlmsghdr *build_policy(struct netlink *n, uint16_t type, const struct rule_key *key, uint32_t priority,
 			      const struct ipsec_policy *policy)
 {
@@ -360,6 +429,7 @@ struct nlmsghdr *build_policy(struct netlink *n, uint16_t type, const struct rul
 	info->action = policy && policy->action == IPSEC_DROP ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW;
 	if (policy && policy->action == IPSEC_PROTECT)
 		put_template(request, policy, key);
+	build_key(request, key);
 	return request;
 }
 
@@ -371,6 +441,7 @@ struct nlmsghdr *build_policy_delete(struct netlink *n, const struct rule_key *k
 
 	id->sel = key->selector;
 	id->dir = (uint8_t)key->direction;
+	build_key(request, key);
 	return request;
 }
 

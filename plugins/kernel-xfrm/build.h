@@ -23,6 +23,7 @@ enum {
 	PRIORITY_NEIGHBOUR = 512, PRIORITY_FIRST = 1024,
 	REQID_SPI = 0x6b666572,                /* "kfer": SPIs that wait for their SA */
 	REPLAY_WINDOW_MAX = XFRMA_REPLAY_ESN_MAX,
+	OFFLOAD_WHOLE = 4,                     /* XFRM_OFFLOAD_PACKET, newer than some headers                  */
 	SEQUENCE_GAP = 4096,                   /* sent, perhaps, between reading an SA's numbers and moving it */
 	CPI_FIRST = 256, CPI_LAST = 61439,     /* RFC 3173 3.3                                                 */
 };
@@ -31,6 +32,13 @@ enum {
 struct rule_key {
 	struct xfrm_selector selector;
 	uint32_t direction;                    /* XFRM_POLICY_...                        */
+	uint32_t mark, mark_mask, if_id;       /* as in struct ipsec_options             */
+};
+
+/* The device that takes the work of an SA or a policy off the CPU; index 0: none. */
+struct offload {
+	int index;
+	bool whole;                            /* packets, not their cryptography alone  */
 };
 
 xfrm_address_t build_address(const struct address *a);
@@ -54,6 +62,11 @@ struct nlmsghdr *build_spi(struct netlink *n, uint8_t protocol, const struct add
 struct nlmsghdr *build_policy(struct netlink *n, uint16_t type, const struct rule_key *key, uint32_t priority,
 			      const struct ipsec_policy *policy);
 struct nlmsghdr *build_policy_delete(struct netlink *n, const struct rule_key *key);
+/* The mark and the interface that a policy, or an SA that waits, is told by beside the rest: from a message, and into a request. */
+void build_key_of(struct rule_key *key, const struct nlattr *const all[]);
+void build_key(struct nlmsghdr *request, const struct rule_key *key);
+/* Into a request for an SA or policy. */
+void build_offload(struct nlmsghdr *request, const struct offload *offload, bool inbound, uint8_t family);
 /*
  * NEWSA or UPDSA from what GETSA answered, at other addresses, with its keys, counters and replay state. False: its keys are not
  * shown, because the kernel is locked down.

@@ -182,7 +182,8 @@ void xfrm_free(struct xfrm *x)
 
 const struct kernel_ipsec xfrm_ops = {
 	.name = "xfrm",
-	.features = KERNEL_ESN | KERNEL_UDP_ENCAP | KERNEL_TRANSPORT | KERNEL_SHUNT | KERNEL_AH | KERNEL_IPCOMP,
+	.features = KERNEL_ESN | KERNEL_UDP_ENCAP | KERNEL_TRANSPORT | KERNEL_SHUNT | KERNEL_AH | KERNEL_IPCOMP |
+		    KERNEL_OPTIONS,
 	.attach = xfrm_attach,
 	.detach = xfrm_detach,
 	.spi = state_spi,

@@ -17,6 +17,7 @@ struct rules {
 	bool is_bypass[RULES_MAX];
 	size_t count;
 	bool is_full;
+	const struct ipsec_options *options;
 };
 
 static void add_rule(struct rules *rules, const struct xfrm_selector *selector, uint32_t direction, uint32_t priority, bool is_bypass)
@@ -29,6 +30,9 @@ static void add_rule(struct rules *rules, const struct xfrm_selector *selector, 
 	memset(key, 0, sizeof(*key));
 	key->selector = *selector;
 	key->direction = direction;
+	key->mark = rules->options->mark;
+	key->mark_mask = rules->options->mark_mask;
+	key->if_id = rules->options->if_id;
 	rules->priority[rules->count] = priority;
 	rules->is_bypass[rules->count++] = is_bypass;
 }
@@ -42,7 +46,8 @@ static void add_directions(struct rules *rules, const struct prefix *local, cons
 	const struct selector *remote_ts = is_bypass ? &anything : &policy->remote_ts;
 	struct xfrm_selector out = build_selector(local, remote, local_ts, remote_ts);
 	struct xfrm_selector in = build_selector(remote, local, remote_ts, local_ts);
-	uint32_t priority = build_priority(remote, local, remote_ts, local_ts, policy->action != IPSEC_PROTECT);
+	uint32_t given = policy->options.priority, ranked = build_priority(remote, local, remote_ts, local_ts, policy->action != IPSEC_PROTECT);
+	uint32_t priority = given ? given - is_bypass : ranked;
 
 	add_rule(rules, &in, XFRM_POLICY_IN, priority, is_bypass);
 	if (!policy->transport)
@@ -88,6 +93,7 @@ static struct rules *rules_of(const struct ipsec_policy *policy)
 	struct rules *rules = calloc(1, sizeof(*rules));
 
 	if (rules) {
+		rules->options = &policy->options;
 		add_family(rules, policy, AF_INET);
 		add_family(rules, policy, AF_INET6);
 	}
@@ -220,8 +226,11 @@ static int install(struct xfrm *x, const struct rule *rule, const struct claim *
 {
 	const struct ipsec_policy *policy = claim->is_bypass ? NULL : &owner->policy;
 	uint16_t type = rule->count == 0 ? XFRM_MSG_NEWPOLICY : XFRM_MSG_UPDPOLICY;
+	struct nlmsghdr *request = build_policy(&x->netlink, type, &rule->key, claim->priority, policy);
 
-	return netlink_talk(&x->netlink, build_policy(&x->netlink, type, &rule->key, claim->priority, policy), NULL, NULL);
+	if (policy)
+		offload_policy(request, policy, rule->key.direction);
+	return netlink_talk(&x->netlink, request, NULL, NULL);
 }
 
 static int install_top(struct xfrm *x, const struct rule *rule)

@@ -155,7 +155,12 @@ bool probe_lacks(void *state, const struct esp_transform *t, char why[WHY_MAX])
 /* The kernel is not asked anything while it lists. */
 struct leftovers {
 	struct xfrm *x;
-	struct leftover_sa { uint32_t spi, sequence, reqid; struct address local, remote; uint8_t protocol, mode; } *sas;
+	struct leftover_sa {
+		uint32_t spi, sequence, reqid;
+		struct address local, remote;
+		uint8_t protocol, mode;
+		struct rule_key key;
+	} *sas;
 	struct leftover_policy { struct rule_key key; uint32_t priority; } *policies;
 	size_t sa_count, policy_count, sa_size, policy_size;
 	bool is_short;                         /* no memory for all                                */
@@ -187,6 +192,7 @@ static bool is_ours(struct xfrm *x, const struct xfrm_usersa_info *info)
 static void take_sa(const struct nlmsghdr *message, void *arg)
 {
 	struct leftovers *l = arg;
+	const struct nlattr *all[XFRMA_MAX + 1];
 	struct xfrm_usersa_info info;
 
 	if (message->nlmsg_type != XFRM_MSG_NEWSA || mnl_nlmsg_get_payload_len(message) < sizeof(info))
@@ -203,11 +209,14 @@ static void take_sa(const struct nlmsghdr *message, void *arg)
 		.mode = info.mode,
 		.local = build_host(&info.id.daddr, info.family), .remote = build_host(&info.saddr, info.family),
 	};
+	netlink_attributes(message, sizeof(info), all, XFRMA_MAX);
+	build_key_of(&l->sas[l->sa_count - 1].key, all);
 }
 
 static void take_policy(const struct nlmsghdr *message, void *arg)
 {
 	struct leftovers *l = arg;
+	const struct nlattr *all[XFRMA_MAX + 1];
 	struct xfrm_userpolicy_info info;
 
 	if (message->nlmsg_type != XFRM_MSG_NEWPOLICY || mnl_nlmsg_get_payload_len(message) < sizeof(info))
@@ -224,6 +233,8 @@ static void take_policy(const struct nlmsghdr *message, void *arg)
 	policy->key.selector = info.sel;
 	policy->key.direction = info.dir;
 	policy->priority = info.priority;
+	netlink_attributes(message, sizeof(info), all, XFRMA_MAX);
+	build_key_of(&policy->key, all);
 }
 
 static int list(struct leftovers *l, struct xfrm *x)
@@ -257,6 +268,7 @@ static int name_sa(struct xfrm *x, struct leftover_sa *sa)
 	spi->info.mode = sa->mode;
 	sa->spi = sa->protocol == IPPROTO_COMP ? PROBE_CPI : PROBE_SPI;
 	spi->min = spi->max = sa->spi;
+	build_key(request, &sa->key);
 	return netlink_talk(&x->netlink, request, NULL, NULL);
 }
 
@@ -268,8 +280,11 @@ static int remove_sas(struct xfrm *x, struct leftovers *l)
 		struct leftover_sa *sa = &l->sas[i];
 		int one = sa->spi ? 0 : name_sa(x, sa);
 
-		if (!one)
-			one = netlink_talk(&x->netlink, build_sa_id(&x->netlink, XFRM_MSG_DELSA, sa->protocol, sa->spi, &sa->local), NULL, NULL);
+		if (!one) {
+			struct nlmsghdr *request = build_sa_id(&x->netlink, XFRM_MSG_DELSA, sa->protocol, sa->spi, &sa->local);
+			build_key(request, &sa->key);
+			one = netlink_talk(&x->netlink, request, NULL, NULL);
+		}
 		error = one && one != ESRCH ? one : error;
 	}
 	return error;

@@ -151,6 +151,8 @@ static int complain(struct xfrm *x, const struct ipsec_sa *sa, int error)
 
 	if (sa->transform.is_ah && (error == EPROTONOSUPPORT || error == ENOSYS || error == ENOENT))
 		return complain_of_ah(x, sa, error);
+	if (sa->options.offload != OFFLOAD_NO && (error == EOPNOTSUPP || error == EINVAL || error == ENODEV))
+		return offload_complain(x, sa, error);
 	if (error != ENOSYS && error != ENOENT) {
 		snprintf(what, sizeof(what), "cannot install the %s SA %08" PRIx32, direction(sa->inbound), sa->spi);
 		return xfrm_complain(x, "sa-install", what, error);
@@ -201,7 +203,7 @@ static int install(struct xfrm *x, const struct ipsec_sa *sa)
 
 	if (fault)
 		return fault;
-	int error = state_install(x, sa, build_sa);
+	int error = sa->options.offload == OFFLOAD_NO ? state_install(x, sa, build_sa) : offload_install(x, sa);
 	if (!error)
 		return 0;
 	comp_delete(x, sa->cpi, sa->inbound ? &sa->local : &sa->remote);

@@ -437,6 +437,80 @@ static void keys_that_are_not_shown_stay_where_they_are(void)
 	test_kernel_close();
 }
 
+static uint32_t number(uint16_t type)
+{
+	size_t len;
+	const uint32_t *at = part(type, &len);
+
+	return len == sizeof(*at) ? *at : 0;
+}
+
+static void what_a_child_asks_for_is_in_its_sas(void)
+{
+	struct xfrm *x = test_kernel_open();
+	struct ipsec_sa in = test_sa(0x12345678, true, 20, 0), out = test_sa(0x12345679, false, 20, 0);
+
+	in.options = (struct ipsec_options){ .mark = 0x10, .mark_mask = 0xff, .if_id = 42, .takes_dscp = true, .no_routes = true };
+	out.options = (struct ipsec_options){ .hides_dscp = true, .hides_ecn = true, .drops_df = true };
+	CU_ASSERT_EQUAL(state_add(x, &in), 0);
+	CU_ASSERT_EQUAL(info_of(test_request(0))->flags, XFRM_STATE_AF_UNSPEC | XFRM_STATE_DECAP_DSCP);
+	CU_ASSERT(number(XFRMA_IF_ID) == 42 && number(XFRMA_SET_MARK) == 0x10 && number(XFRMA_SET_MARK_MASK) == 0xff);
+	CU_ASSERT_EQUAL(state_add(x, &out), 0);
+	CU_ASSERT_EQUAL(info_of(test_request(0))->flags, XFRM_STATE_AF_UNSPEC | XFRM_STATE_NOECN | XFRM_STATE_NOPMTUDISC);
+	CU_ASSERT(number(XFRMA_IF_ID) == 0 && number(XFRMA_SA_EXTRA_FLAGS) == XFRM_SA_XFLAG_DONT_ENCAP_DSCP);
+	CU_ASSERT(number(XFRMA_SET_MARK) == KERNEL_MARK && number(XFRMA_SET_MARK_MASK) == UINT32_MAX);
+	out = test_sa(0x1234567a, false, 20, 0);
+	out.options.no_routes = true;
+	CU_ASSERT_EQUAL(state_add(x, &out), 0);
+	CU_ASSERT_EQUAL(number(XFRMA_SET_MARK_MASK), 0);
+	test_kernel_close();
+}
+
+/* An SA of this host's own address, which has a device where the loopback is up. */
+static struct ipsec_sa offloaded(uint32_t spi, enum ipsec_offload offload)
+{
+	struct ipsec_sa sa = test_sa(spi, false, 20, 0);
+
+	sa.local = test_address("127.0.0.1", 0);
+	sa.options.offload = offload;
+	return sa;
+}
+
+static void work_is_given_to_the_device_of_the_local_address(void)
+{
+	struct xfrm *x = test_kernel_open();
+	struct ipsec_sa sa = offloaded(0x12345678, OFFLOAD_PACKET);
+	bool is_up = offload_of(&sa).index > 0;
+	size_t len;
+
+	CU_ASSERT_EQUAL(state_add(x, &sa) == 0, is_up);
+	const struct xfrm_user_offload *offload = is_up ? part(XFRMA_OFFLOAD_DEV, &len) : NULL;
+	CU_ASSERT_EQUAL(offload && offload->ifindex > 0 && offload->flags == OFFLOAD_WHOLE, is_up);
+	test_kernel->error = EINVAL;
+	test_kernel->said = "Packet offload is not supported";
+	sa.spi++;
+	CU_ASSERT_NOT_EQUAL(state_add(x, &sa), 0);
+	CU_ASSERT(!is_up || test_said("with offload=\"packet\" on the device lo of 127.0.0.1: Packet offload is not supported; write offload=\"auto\""));
+	test_kernel_close();
+}
+
+static void work_that_no_device_takes_is_the_kernels(void)
+{
+	struct xfrm *x = test_kernel_open();
+	struct ipsec_sa sa = offloaded(0x12345678, OFFLOAD_AUTO);
+	size_t len;
+
+	sa.local = test_address("192.0.2.1", 0);
+	CU_ASSERT_EQUAL(state_add(x, &sa), 0);
+	CU_ASSERT_PTR_NULL(part(XFRMA_OFFLOAD_DEV, &len));
+	/* The kernel took it, but does not say that a device does it. */
+	sa = offloaded(0x12345679, OFFLOAD_CRYPTO);
+	CU_ASSERT_NOT_EQUAL(state_add(x, &sa), 0);
+	CU_ASSERT(test_request(0)->nlmsg_type == XFRM_MSG_DELSA || !offload_of(&sa).index);
+	CU_ASSERT(test_said("with offload=\"crypto\" on the device"));
+	test_kernel_close();
+}
+
 static const struct unit_case cases[] = {
 	{ "a reserved SPI is the kernel's", a_reserved_spi_is_the_kernels },
 	{ "an inbound SA fills what was reserved", an_inbound_sa_fills_what_was_reserved },
@@ -454,6 +528,9 @@ static const struct unit_case cases[] = {
 	{ "usage is what the kernel counts", usage_is_what_the_kernel_counts },
 	{ "an SA that moves keeps keys and numbers", an_sa_that_moves_keeps_keys_and_numbers },
 	{ "keys that are not shown stay where they are", keys_that_are_not_shown_stay_where_they_are },
+	{ "what a child asks for is in its SAs", what_a_child_asks_for_is_in_its_sas },
+	{ "work is given to the device of the local address", work_is_given_to_the_device_of_the_local_address },
+	{ "work that no device takes is the kernel's", work_that_no_device_takes_is_the_kernels },
 };
 
 UNIT_MAIN("xfrm states", cases)

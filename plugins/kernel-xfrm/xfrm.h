@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * xfrm.h - the plugin's state: what was installed in the kernel, so that it can be found, moved and removed again. The service is
- * ops.c (begin and end), state.c (SAs), comp.c (their IPComp), policy.c (and larval.c); probe.c asks the kernel what it can and removes
- * what an earlier run left; events.c hears what the kernel says by itself.
+ * ops.c (begin and end), state.c (SAs), comp.c (their IPComp), offload.c, policy.c (and larval.c); probe.c asks the kernel what it can and
+ * removes what an earlier run left; events.c hears what the kernel says by itself.
  */
 #ifndef KEYFERRY_XFRM_XFRM_H
 #define KEYFERRY_XFRM_XFRM_H
@@ -125,6 +125,13 @@ int state_install(struct xfrm *x, const struct ipsec_sa *sa, sa_builder *build) 
 bool comp_is_there(struct xfrm *x, uint8_t family);
 int comp_add(struct xfrm *x, const struct ipsec_sa *sa) MUST_CHECK;
 void comp_delete(struct xfrm *x, uint16_t cpi, const struct address *destination);
+
+/* ---- offload.c ---- */
+struct offload offload_of(const struct ipsec_sa *sa);
+/* As state_install(), by the device if it can. */
+int offload_install(struct xfrm *x, const struct ipsec_sa *sa) MUST_CHECK;
+void offload_policy(struct nlmsghdr *request, const struct ipsec_policy *policy, uint32_t direction);
+int offload_complain(struct xfrm *x, const struct ipsec_sa *sa, int error);
 
 /* ---- policy.c ---- */
 int policy_add(void *state, const struct ipsec_policy *policy);
