@@ -73,6 +73,23 @@ static json_t *usage_json(const struct child *child, bool inbound, uint64_t now)
 	return o;
 }
 
+/* What tells its packets from others beside the selectors, where it was asked for. */
+static void put_options(json_t *o, const struct child *child)
+{
+	const struct ipsec_options *options = &child->config->options;
+	static const char *const offloads[] = { [OFFLOAD_CRYPTO] = "crypto", [OFFLOAD_PACKET] = "packet", [OFFLOAD_AUTO] = "auto" };
+
+	(void)json_object_set_new(o, "reqid", json_integer(child->id));
+	if (options->mark_mask)
+		(void)json_object_set_new(o, "mark", json_sprintf("0x%" PRIx32 "/0x%" PRIx32, options->mark, options->mark_mask));
+	if (options->if_id)
+		(void)json_object_set_new(o, "if_id", json_integer(options->if_id));
+	if (options->interface[0])
+		(void)json_object_set_new(o, "interface", json_string(options->interface));
+	if (options->offload != OFFLOAD_NO)
+		(void)json_object_set_new(o, "offload", json_string(offloads[options->offload]));
+}
+
 static json_t *child_json(const struct child *child, uint64_t now)
 {
 	char transform[PROPOSAL_TEXT_MAX], local[SELECTOR_TEXT_MAX], remote[SELECTOR_TEXT_MAX];
@@ -81,7 +98,7 @@ static json_t *child_json(const struct child *child, uint64_t now)
 		[CHILD_LINGERING] = "deleted",
 	};
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}",
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}",
 			 "name", child->config->name,
 			 "state", stages[child->stage],
 			 "mode", child->transport ? "transport" : "tunnel",
@@ -99,6 +116,9 @@ static json_t *child_json(const struct child *child, uint64_t now)
 			 "renewal_seconds", seconds_left(&child->renewal, now),
 			 "in", usage_json(child, true, now),
 			 "out", usage_json(child, false, now));
+	if (o)
+		put_options(o, child);
+	return o;
 }
 
 static json_t *children_json(const struct ike_sa *sa, uint64_t now)

@@ -93,6 +93,28 @@ static void print_ages(FILE *out, const json_t *object)
 		fprintf(out, ", renewed in %s", duration_text(left, number_of(object, "renewal_seconds")));
 }
 
+/* Of the kernel's own IPsec, where it was asked for. */
+static void print_options(FILE *out, const json_t *child)
+{
+	static const char *const words[] = { "interface", "mark", "offload" };
+	const char *between = "      ";
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const char *text = text_of(child, words[i]);
+
+		if (!text[0])
+			continue;
+		fprintf(out, "%s%s %s", between, words[i], text);
+		between = ", ";
+	}
+	if (has_number(child, "if_id")) {
+		fprintf(out, "%sif-id %lld", between, (long long)number_of(child, "if_id"));
+		between = ", ";
+	}
+	if (between[0] == ',')
+		fprintf(out, ", reqid %lld\n", (long long)number_of(child, "reqid"));
+}
+
 static void print_child(FILE *out, const json_t *child)
 {
 	const char *state = text_of(child, "state");
@@ -102,6 +124,7 @@ static void print_child(FILE *out, const json_t *child)
 		text_of(child, "proposal"), flag_of(child, "compression") ? ", IPComp" : "", text_of(child, "spi_in"), text_of(child, "spi_out"));
 	print_ages(out, child);
 	fputc('\n', out);
+	print_options(out, child);
 	print_usage(out, "in", json_object_get(child, "in"));
 	print_usage(out, "out", json_object_get(child, "out"));
 }
