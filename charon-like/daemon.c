@@ -205,8 +205,10 @@ static int open_intents(struct daemon *d)
 
 static int heed_intents(struct daemon *d)
 {
-	int fault = shunts_install(d->shunts, d->load.settings);
+	int fault = net_set_interfaces(d, d->load.settings);
 
+	if (!fault)
+		fault = shunts_install(d->shunts, d->load.settings);
 	return fault ? fault : intents_apply(d->intents, d->load.settings);
 }
 
@@ -214,6 +216,7 @@ static void network_changed(void *arg)
 {
 	struct daemon *d = arg;
 
+	net_follow(d);
 	if (d->intents)
 		intents_network_changed(d->intents);
 }

@@ -176,8 +176,11 @@ void engine_attach_kernel(struct daemon *d)
 		.log = log, .crypto = d->engine.crypto, .encap_socket = host_encap_socket, .acquire = host_acquire,
 		.expire = host_expire, .moved = host_moved, .arg = d, .is_named = wanted != NULL,
 	};
+	net_attach(d);
 	/* Where the kernel has ESP it is the faster one. */
-	if (attach_one(d, wanted, false, &is_there) || attach_one(d, wanted, true, &is_there))
+	bool is_attached = attach_one(d, wanted, false, &is_there) || attach_one(d, wanted, true, &is_there);
+	net_keep(d, is_attached && ((const struct kernel_ipsec *)d->engine.kernel->ops)->features & KERNEL_OPTIONS);
+	if (is_attached)
 		return;
 	if (is_there)
 		log_line(log, LEVEL_ERROR, "no-kernel", "no kernel service could be started, see above%s: IPsec SAs cannot be installed; phase 1 only",
@@ -434,6 +437,7 @@ void engine_close(struct daemon *d)
 	if (d->kernel_is_attached)
 		((const struct kernel_ipsec *)e->kernel->ops)->detach(e->kernel->state);
 	d->kernel_is_attached = false;
+	net_keep(d, false);
 	helpers_free(d->load.core.helpers);
 	d->load.core.helpers = NULL;
 	drain(d);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* daemon_private.h - what daemon.c (the order of things), daemon_engine.c (threads, kernel service) and daemon_reload.c share. */
+/*
+ * daemon_private.h - what daemon.c (the order of things), daemon_engine.c (threads, kernel service), daemon_net.c and daemon_reload.c share.
+ */
 #ifndef KEYFERRY_DAEMON_PRIVATE_H
 #define KEYFERRY_DAEMON_PRIVATE_H
 #include <pthread.h>
@@ -51,6 +53,14 @@ void reload_by_itself(struct daemon *d);
 void watch_begin(struct daemon *d);
 /* `keep`: also what was read before, since this was not the whole. */
 void watch_end(struct daemon *d, bool is_wanted, bool keep);
+
+/* ---- daemon_net.c ---- */
+void net_attach(struct daemon *d);
+/* The kernel service has no use for it: everything of ours goes. */
+void net_keep(struct daemon *d, bool is_wanted);
+/* Those of this configuration are there from now on, no others. FAULT_MEMORY. */
+int net_set_interfaces(struct daemon *d, const struct settings *settings) MUST_CHECK;
+void net_follow(struct daemon *d);
 
 /* ---- daemon_engine.c ---- */
 /* peers, shards and their loops; nothing runs yet */

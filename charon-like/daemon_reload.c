@@ -77,8 +77,10 @@ static int put_in_force(struct daemon *d, struct settings *settings, const struc
 
 	if (fault)
 		return fault;
-	/* Shards first: what is started or ended next has to find the new. */
-	fault = engine_set_settings(d, settings);
+	/* Shards before intents: what is started or ended next has to find the new, and that its interfaces. */
+	fault = net_set_interfaces(d, settings);
+	if (!fault)
+		fault = engine_set_settings(d, settings);
 
 	if (!fault)
 		fault = shunts_install(d->shunts, settings);
@@ -87,7 +89,8 @@ static int put_in_force(struct daemon *d, struct settings *settings, const struc
 	if (fault) {
 		log_error(log, "the new configuration cannot be used: %s", fault_text(fault));
 		/* Those that have it already get the old one back. */
-		if (engine_set_settings(d, d->load.settings) != 0 || shunts_install(d->shunts, d->load.settings) != 0)
+		if (net_set_interfaces(d, d->load.settings) != 0 || engine_set_settings(d, d->load.settings) != 0 ||
+		    shunts_install(d->shunts, d->load.settings) != 0)
 			log_error(log, "and the old one is not in force everywhere: restart keyferryd");
 		return fault;
 	}

@@ -54,11 +54,11 @@ static const char *option_of(const struct child_settings *child)
 static bool lacks_option(char why[WHY_MAX], const struct provider *kernel, uint32_t features, const struct child_settings *child)
 {
 	const char *option = option_of(child);
-	bool has_mtu = child->mtu && (features & KERNEL_OPTIONS) && (child->transport || child->options.no_routes);
+	bool has_route = !child->transport && !child->options.no_routes, has_mtu = has_route || child->options.interface[0];
 
 	if (option && !(features & KERNEL_OPTIONS))
 		snprintf(why, WHY_MAX, "kernel service %s does not heed %s; leave it out, or use one that does, as xfrm", kernel->key, option);
-	else if (has_mtu)
+	else if (child->mtu && (features & KERNEL_OPTIONS) && !has_mtu)
 		snprintf(why, WHY_MAX, "mtu is that of a route with kernel service %s, and this child has none; leave it out", kernel->key);
 	else
 		return false;

@@ -185,6 +185,7 @@ static void ids(void)
 	CU_ASSERT_NOT_EQUAL(child_id(&passive, &settings), child_id(&home, &settings));
 	CU_ASSERT_NOT_EQUAL(child_id(&passive, &settings), child_id(&offic, &elan));
 	CU_ASSERT_NOT_EQUAL(child_id(&passive, &settings), 0);
+	CU_ASSERT_EQUAL(child_id(&passive, &(struct child_settings){ .name = "lan", .reqid = 7 }), 7);
 	/* It must not change with a new version: policies of a running kernel have it. */
 	CU_ASSERT_EQUAL(child_id(&passive, &settings), 0x8d17c5fa);
 }

@@ -53,7 +53,7 @@ static void write_file(const char *path, const char *text)
 
 static const char configuration[] =
 	"<keyferry xmlns=\"urn:keyferry:1\">\n"
-	"  <daemon port=\"%u\" nat-port=\"%u\" shards=\"2\" skip-plugins=\"kernel-tun kernel-xfrm\"%s/>\n"
+	"  <daemon port=\"%u\" nat-port=\"%u\" shards=\"2\" skip-plugins=\"kernel-net kernel-tun kernel-xfrm\"%s/>\n"
 	"  <connection name=\"office\" keep=\"passive\">\n"
 	"    <local address=\"127.0.0.1\" id=\"left.example\"/>\n"
 	"    <remote address=\"127.0.0.2\" id=\"right.example\"/>\n"

@@ -267,6 +267,9 @@ static void test_missing_plugins(void)
 	run_with(&run, OFFICE, some);
 	CU_ASSERT_EQUAL(run.fault, 0);
 	run_end(&run);
+	run_with(&run, AROUND(REMOTE, "  child name=b if-id=1 interface=kf0\n"), none);
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:4: <child>: interface 'kf0' needs the plugin kernel-net.so"));
+	run_end(&run);
 	services_free(none);
 	services_free(some);
 }

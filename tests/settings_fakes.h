@@ -66,7 +66,7 @@ static inline void fake_service(struct services *services, enum service_kind kin
 		abort();
 }
 
-/* Main and Quick Mode and pre-shared keys, as a small gateway has them. */
+/* Main and Quick Mode, pre-shared keys and interfaces, as a small gateway has them. */
 static inline struct services *fake_services(void)
 {
 	struct services *services = services_new();
@@ -76,6 +76,7 @@ static inline struct services *fake_services(void)
 	fake_service(services, SERVICE_EXCHANGE, "1/2");
 	fake_service(services, SERVICE_EXCHANGE, "1/32");
 	fake_service(services, SERVICE_AUTH, "psk");
+	fake_service(services, SERVICE_KERNEL_NET, "linux");
 	return services;
 }
 

@@ -135,6 +135,7 @@ static bool schema_accepts(const char *name)
 
 static const char *const examples[] = {
 	"two-gateways.xml", "road-warrior-psk.xml", "many-children.xml", "ipv6.xml", "transport.xml", "shunts.xml",
+	"xfrm-interface.xml",
 };
 
 static void copy_example(const char *name)

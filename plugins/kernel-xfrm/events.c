@@ -176,6 +176,7 @@ static void look_for_orphans(struct xfrm *x)
 		return;
 	pthread_mutex_lock(&x->lock);
 	orphans_remove(x);
+	lead_settle(x);
 	resync(x);
 	pthread_mutex_unlock(&x->lock);
 	x->orphans_until = 0;

@@ -396,6 +396,13 @@ static int replace(struct xfrm *x, struct owner *owner, const struct ipsec_polic
 		larval_hold(x);
 	owner->policy = *policy;
 	int fault = enter_rules(x, owner, rules, had ? &before : NULL);
+	/* Nothing is led there before it is held back. */
+	if (!fault && (fault = lead_to(x, policy))) {
+		leave_rules(x, owner, policy, NULL);
+		if (had)
+			leave_rules(x, owner, &before, NULL);
+		owner->has_policy = false;
+	}
 	if (fault)
 		return fault;
 	owner->has_policy = true;
@@ -431,6 +438,7 @@ int policy_add(void *state, const struct ipsec_policy *policy)
 static void end_policy(struct xfrm *x, struct owner *owner)
 {
 	owner->has_policy = false;
+	lead_no_more(x, owner->id);
 	leave_rules(x, owner, &owner->policy, NULL);
 	owner_put(x, owner);
 }
@@ -493,6 +501,7 @@ void policy_follow(struct xfrm *x, uint32_t child, const struct address *local, 
 	}
 	if (error)
 		complain(x, "move", &owner->policy, error);
+	(void)!lead_to(x, &owner->policy);
 	free(rules);
 }
 

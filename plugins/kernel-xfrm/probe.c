@@ -303,8 +303,9 @@ int leftovers_adopt(struct xfrm *x)
 		fault = xfrm_complain(x, "leftovers", "cannot remove what an earlier run left in the kernel", error);
 	else if (fault || l.is_short)
 		log_error(x->host.log, "no memory to remove what an earlier run left in the kernel");
-	if (!fault && l.sa_count + l.policy_count > 0) {
+	if (!fault && (x->host.net || l.sa_count + l.policy_count > 0))
 		x->orphans_until = x->now() + ORPHAN_MS;
+	if (!fault && l.sa_count + l.policy_count > 0) {
 		log_info(x->host.log, "an earlier run left %zu SAs and %zu policies in the kernel: the SAs are removed; the policies "
 			 "hold traffic back until those of this run are there", l.sa_count, l.policy_count);
 	}

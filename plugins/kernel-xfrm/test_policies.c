@@ -554,37 +554,6 @@ static void packets_wait_until_the_end(void)
 	test_kernel_close();
 }
 
-static uint32_t interface_of(const struct nlmsghdr *message, size_t head_len)
-{
-	size_t len;
-	const uint32_t *at = test_attribute(message, head_len, XFRMA_IF_ID, &len);
-
-	return len == sizeof(*at) ? *at : 0;
-}
-
-static void policies_are_told_by_mark_and_interface(void)
-{
-	struct xfrm *x = test_kernel_open();
-	struct ipsec_policy p = test_policy(77, "10.1.0.0/16", "10.2.0.0/16"), q = test_policy(78, "10.1.0.0/16", "10.2.0.0/16");
-	size_t len;
-
-	p.options = (struct ipsec_options){ .mark = 0x10, .mark_mask = 0xff, .if_id = 42, .priority = 7, .no_routes = true };
-	CU_ASSERT_EQUAL(policy_add(x, &p), 0);
-	CU_ASSERT_EQUAL(policy_of(test_request(0))->priority, 7);
-	const struct xfrm_mark *mark = test_attribute(test_request(0), sizeof(struct xfrm_userpolicy_info), XFRMA_MARK, &len);
-	CU_ASSERT(mark && mark->v == 0x10 && mark->m == 0xff);
-	CU_ASSERT_EQUAL(interface_of(test_request(0), sizeof(struct xfrm_userpolicy_info)), 42);
-	/* Another child with the same selectors, but without these, has policies of its own. */
-	CU_ASSERT_EQUAL(policy_add(x, &q), 0);
-	CU_ASSERT(test_kernel->count == 6 && test_request(0)->nlmsg_type == XFRM_MSG_NEWPOLICY);
-	CU_ASSERT_EQUAL(policy_delete(x, 77), 0);
-	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_DELPOLICY);
-	CU_ASSERT_EQUAL(interface_of(test_request(0), sizeof(struct xfrm_userpolicy_id)), 42);
-	mark = test_attribute(test_request(0), sizeof(struct xfrm_userpolicy_id), XFRMA_MARK, &len);
-	CU_ASSERT(mark && mark->v == 0x10 && mark->m == 0xff);
-	test_kernel_close();
-}
-
 static const struct unit_case cases[] = {
 	{ "a tunnel has three policies", a_tunnel_has_three_policies },
 	{ "a peer that is not known yet is asked for", a_peer_that_is_not_known_yet_is_asked_for },
@@ -609,7 +578,6 @@ static const struct unit_case cases[] = {
 	{ "lost events are found by listing", lost_events_are_found_by_listing },
 	{ "a kernel without ESP says so", a_kernel_without_esp_says_so },
 	{ "what the kernel lacks is said in one line", what_the_kernel_lacks_is_said_in_one_line },
-	{ "policies are told by mark and interface", policies_are_told_by_mark_and_interface },
 };
 
 UNIT_MAIN("xfrm policies", cases)

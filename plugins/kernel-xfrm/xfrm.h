@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * xfrm.h - the plugin's state: what was installed in the kernel, so that it can be found, moved and removed again. The service is
- * ops.c (begin and end), state.c (SAs), comp.c (their IPComp), offload.c, policy.c (and larval.c); probe.c asks the kernel what it can and
- * removes what an earlier run left; events.c hears what the kernel says by itself.
+ * ops.c (begin and end), state.c, comp.c and offload.c (SAs), policy.c, larval.c and lead.c (policies); probe.c asks the kernel what
+ * it can and removes what an earlier run left; events.c hears what the kernel says by itself.
  */
 #ifndef KEYFERRY_XFRM_XFRM_H
 #define KEYFERRY_XFRM_XFRM_H
@@ -145,6 +145,12 @@ struct owner *owner_find(struct xfrm *x, uint32_t child);
 int orphan_add(struct xfrm *x, const struct rule_key *key, uint32_t priority) MUST_CHECK;
 void orphans_remove(struct xfrm *x);
 void policies_forget(struct xfrm *x);
+
+/* ---- lead.c ---- */
+int lead_to(struct xfrm *x, const struct ipsec_policy *policy) MUST_CHECK;
+void lead_no_more(struct xfrm *x, uint32_t child);
+/* What an earlier run left of it goes. */
+void lead_settle(struct xfrm *x);
 
 /* ---- larval.c ---- */
 /* From now on packets wait for their SA. */
