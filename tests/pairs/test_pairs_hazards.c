@@ -4,46 +4,7 @@
  * handed over and deleted. Each case was seen to fail before it was mended.
  */
 #include "kin.h"
-#include "pair.h"
-
-static const char psk[] = "a pre-shared key of some length\n";
-
-static struct pair *plain_new(unsigned shards)
-{
-	static const char *const host[] = { "192.0.2.1", "192.0.2.2" };
-	char document[SIDES][2048];
-
-	for (int i = 0; i < SIDES; i++)
-		snprintf(document[i], sizeof(document[i]),
-			 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\"><local address=\"%s\"/><remote address=\"%s\"/>"
-			 "<phase1 proposals=\"aes128-sha256-curve25519\"/>"
-			 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\"/></connection>"
-			 "<psk ids=\"%s %s\" file=\"psk\"/></keyferry>",
-			 host[i], host[!i], i + 1, !i + 1, host[0], host[1]);
-	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = psk, .right_psk = psk, .shards = shards };
-	return pair_new(&options);
-}
-
-static struct child *current_of(const struct side *side)
-{
-	EACH_SA(it, side) {
-		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_shard);
-		LIST_EACH(jt, &sa->children) {
-			struct child *child = CONTAINER(jt, struct child, in_sa);
-			if (child->stage == CHILD_CURRENT)
-				return child;
-		}
-	}
-	return NULL;
-}
-
-static void runs_with_traffic(struct pair *pair, uint64_t ms)
-{
-	for (uint64_t end = pair->now + ms; pair->now < end; pair_run(pair, 50)) {
-		pair_probe(pair, LEFT);
-		pair_probe(pair, RIGHT);
-	}
-}
+#include "plain.h"
 
 static unsigned not_to(struct pair *pair, struct wire_packet *packet, void *arg)
 {
@@ -261,23 +222,6 @@ static void heir_is_gone(void)
 	}
 }
 
-/* Two SAs of the right side on different shards: [0] has the children. False: they came to be on one. */
-static bool two_shards(struct pair *pair, struct ike_sa *sas[2])
-{
-	struct side *right = &pair->side[RIGHT];
-
-	CU_ASSERT_FATAL(pair_up(pair, 1000));
-	pair_run(pair, 6000);
-	CU_ASSERT_EQUAL(shard_renew(side_find(&pair->side[LEFT], "t"), NULL), 0);
-	pair_run(pair, 1000);
-	EACH_SA(it, right) {
-		struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_shard);
-		if (sa->state == SA_ESTABLISHED)
-			sas[list_empty(&sa->children)] = sa;
-	}
-	return sas[0] && sas[1] && sas[0]->shard != sas[1]->shard;
-}
-
 /* An order reaches the heir's shard while the children are on their way to it. */
 static void down_on_the_way(void)
 {
@@ -295,64 +239,6 @@ static void down_on_the_way(void)
 		}
 		pair_free(pair);
 	}
-}
-
-/* Both ends begin Quick Mode for one child, each under another ISAKMP SA; the first message to the left is late. */
-static unsigned late_message1(struct pair *pair, struct wire_packet *packet, void *arg)
-{
-	uint64_t *late = arg;
-
-	(void)pair;
-	if (packet->to == LEFT && packet->data[18] == 32 && *late) {
-		packet->due += *late;
-		*late = 0;
-	}
-	return 1;
-}
-
-static int begin_under(struct side *side, struct ike_sa *sa)
-{
-	const struct provider *quick = services_find(side->engine.services, SERVICE_EXCHANGE, "1/32");
-
-	return exchange_start(sa, quick->ops, &sa->connection->children[0]);
-}
-
-static struct ike_sa *by_cookies(struct side *side, const struct ike_sa *sa)
-{
-	EACH_SA(it, side) {
-		struct ike_sa *other = CONTAINER(it, struct ike_sa, in_shard);
-		if (memcmp(other->cookie, sa->cookie, sizeof(sa->cookie)) == 0)
-			return other;
-	}
-	return NULL;
-}
-
-static void crossed_under_two(void)
-{
-	unsigned crossed = 0;
-
-	for (unsigned i = 0; i < 200 && crossed < 20; i++) {
-		struct pair *pair = plain_new(4);
-		struct side *left = &pair->side[LEFT], *right = &pair->side[RIGHT];
-		struct ike_sa *sas[2] = { NULL, NULL }, *older;
-		uint64_t late = 700 + 40 * crossed;
-
-		/* The left end has both SAs on one shard, the right one has not. */
-		if (two_shards(pair, sas) && (older = by_cookies(left, sas[1]))->shard == by_cookies(left, sas[0])->shard) {
-			crossed++;
-			pair->filter = late_message1;
-			pair->filter_arg = &late;
-			CU_ASSERT_EQUAL(begin_under(right, sas[0]), 0);
-			CU_ASSERT_EQUAL(begin_under(left, older), 0);
-			runs_with_traffic(pair, 40000);
-			CU_ASSERT_EQUAL(left->events[EVENT_CHILD_DOWN] + right->events[EVENT_CHILD_DOWN], 0);
-			CU_ASSERT_EQUAL(side_children(left), 1);
-			CU_ASSERT_EQUAL(side_children(right), 1);
-			CU_ASSERT_EQUAL(pair->probes_held + pair->probes_lost, 0);
-		}
-		pair_free(pair);
-	}
-	CU_ASSERT_EQUAL(crossed, 20);
 }
 
 static unsigned behind_nat(struct pair *pair, struct wire_packet *packet, void *arg)
@@ -546,67 +432,6 @@ static void deleted_under_it(void)
 	pair_free(pair);
 }
 
-/* The child's end comes nearer than it was agreed, at this end alone. */
-static void end_soon(struct child *child, uint64_t ms)
-{
-	struct timers *timers = loop_timers(child->sa->shard->loop);
-
-	CU_ASSERT_EQUAL(timer_set(timers, &child->expiry, loop_now(child->sa->shard->loop) + ms), 0);
-}
-
-/* No message 6 of phase 1 comes through. */
-static unsigned no_message6(struct pair *pair, struct wire_packet *packet, void *arg)
-{
-	(void)arg;
-	return !(packet->to == LEFT && packet->data[18] == 2 && side_sas(&pair->side[RIGHT]) > 1);
-}
-
-/* Phase 1 is renewed, but the peer cannot know the new SA yet, when the child must be renewed, too. */
-static void renewed_before_message6(void)
-{
-	struct pair *pair = plain_new(1);
-	struct side *right = &pair->side[RIGHT];
-
-	CU_ASSERT_FATAL(pair_up(pair, 1000));
-	pair_run(pair, 6000);
-	pair->filter = no_message6;
-	CU_ASSERT_EQUAL(shard_renew(side_find(&pair->side[LEFT], "t"), NULL), 0);
-	pair_run(pair, 1000);
-	CU_ASSERT_FALSE(child_renew(current_of(right)));
-	end_soon(current_of(right), 2000);
-	CU_ASSERT(child_renew(current_of(right)));
-	runs_with_traffic(pair, 8000);
-	CU_ASSERT_EQUAL(right->events[EVENT_CHILD_RENEWED], 1);
-	CU_ASSERT_EQUAL(right->events[EVENT_CHILD_DOWN], 0);
-	CU_ASSERT_EQUAL(pair->probes_held + pair->probes_lost, 0);
-	pair_free(pair);
-}
-
-static unsigned none_until(struct pair *pair, struct wire_packet *packet, void *arg)
-{
-	(void)packet;
-	return pair->now >= *(uint64_t *)arg;
-}
-
-/* All that is sent for most of the time that the child has left is lost: pauses that grow as usual would outlast the rest. */
-static void renewed_at_the_last(void)
-{
-	struct pair *pair = plain_new(1);
-	struct side *left = &pair->side[LEFT];
-
-	CU_ASSERT_FATAL(pair_up(pair, 1000));
-	pair_run(pair, 6000);
-	uint64_t until = pair->now + 2400;
-	pair->filter = none_until;
-	pair->filter_arg = &until;
-	end_soon(current_of(left), 4000);
-	CU_ASSERT(child_renew(current_of(left)));
-	pair_run(pair, 5000);
-	CU_ASSERT_EQUAL(left->events[EVENT_CHILD_RENEWED], 1);
-	CU_ASSERT_EQUAL(left->events[EVENT_CHILD_DOWN], 0);
-	pair_free(pair);
-}
-
 static const struct unit_case cases[] = {
 	{ "what waits for message 3 under an SA that is deleted is told of", deleted_under_it },
 	{ "what the configuration loses while it is renewed does not come up", gone_while_renewed },
@@ -618,9 +443,6 @@ static const struct unit_case cases[] = {
 	{ "a Quick Mode begun anew leaves a policy", begun_anew },
 	{ "a pair whose message 3 was late has a policy", late_message3 },
 	{ "a pair that is over at both ends before message 3 of its successor goes on meanwhile", both_over_before_message3 },
-	{ "a child is renewed in time although message 6 of the new phase 1 is lost", renewed_before_message6 },
-	{ "of two pairs that crossed under two ISAKMP SAs both ends keep the same one", crossed_under_two },
-	{ "a child is renewed in time although little of that is left", renewed_at_the_last },
 	{ "what is taken down while it is renewed stays down", down_while_renewed },
 	{ "the last generation does not end renewals", last_generation },
 	{ "hosts with one identity keep their children where unique is never", never_is_never },
