@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_address.c - addresses, ranges and selectors: text to value and back, and how they compare. */
 #include "address.h"
+#include "prefix.h"
 
 #include "unit.h"
 
@@ -223,6 +224,28 @@ static void selectors_cover(void)
 	CU_ASSERT(selector_covers(&all, &host) && address_range_prefix(&host.range) == 32);
 }
 
+static size_t cut(const char *text, struct prefix out[PREFIXES_MAX])
+{
+	struct address_range range;
+
+	return address_range_parse(&range, text) ? 0 : prefixes_of(out, &range);
+}
+
+static void prefixes(void)
+{
+	struct prefix p[PREFIXES_MAX];
+
+	CU_ASSERT_TRUE(cut("10.0.0.0/8", p) == 1 && p[0].bits == 8);
+	CU_ASSERT_TRUE(cut("10.0.0.1-10.0.0.9", p) == 4 && p[0].bits == 32 && p[1].bits == 31 && p[2].bits == 30 && p[3].bits == 31);
+	CU_ASSERT_TRUE(p[3].ip[3] == 8);
+	CU_ASSERT_TRUE(cut("0.0.0.0/0", p) == 1 && p[0].bits == 0);
+	CU_ASSERT_TRUE(cut("::/0", p) == 1 && p[0].bits == 0);
+	CU_ASSERT_EQUAL(cut("%any", p), 2);
+	CU_ASSERT_TRUE(cut("255.255.255.255", p) == 1 && p[0].bits == 32);
+	CU_ASSERT_EQUAL(cut("0.0.0.1-255.255.255.254", p), 62);
+	CU_ASSERT_EQUAL(cut("::1-ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", p), 254);
+}
+
 static const struct unit_case cases[] = {
 	{ "addresses go to text and back", addresses_round_trip },
 	{ "a port is printed after the address, with brackets for IPv6", ports_are_printed },
@@ -237,6 +260,7 @@ static const struct unit_case cases[] = {
 	{ "selectors go to text and back", selectors_round_trip },
 	{ "what is no selector is refused", bad_selectors_are_refused },
 	{ "a selector covers those with fewer addresses, protocols and ports", selectors_cover },
+	{ "a range becomes the fewest prefixes", prefixes },
 };
 
 UNIT_MAIN("address", cases)

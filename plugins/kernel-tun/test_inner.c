@@ -3,7 +3,6 @@
 #include <linux/virtio_net.h>
 
 #include "icmp.h"
-#include "prefix.h"
 #include "test_parts.h"
 #include "unit.h"
 
@@ -226,28 +225,6 @@ static void icmp_rate(void)
 	CU_ASSERT_TRUE(sent >= ICMP_PER_SECOND && sent <= ICMP_PER_SECOND + ICMP_BURST);
 }
 
-static size_t cut(const char *text, struct prefix out[PREFIXES_MAX])
-{
-	struct address_range range;
-
-	return address_range_parse(&range, text) ? 0 : prefixes_of(out, &range);
-}
-
-static void prefixes(void)
-{
-	struct prefix p[PREFIXES_MAX];
-
-	CU_ASSERT_TRUE(cut("10.0.0.0/8", p) == 1 && p[0].bits == 8);
-	CU_ASSERT_TRUE(cut("10.0.0.1-10.0.0.9", p) == 4 && p[0].bits == 32 && p[1].bits == 31 && p[2].bits == 30 && p[3].bits == 31);
-	CU_ASSERT_TRUE(p[3].ip[3] == 8);
-	CU_ASSERT_TRUE(cut("0.0.0.0/0", p) == 1 && p[0].bits == 0);
-	CU_ASSERT_TRUE(cut("::/0", p) == 1 && p[0].bits == 0);
-	CU_ASSERT_EQUAL(cut("%any", p), 2);
-	CU_ASSERT_TRUE(cut("255.255.255.255", p) == 1 && p[0].bits == 32);
-	CU_ASSERT_EQUAL(cut("0.0.0.1-255.255.255.254", p), 62);
-	CU_ASSERT_EQUAL(cut("::1-ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", p), 254);
-}
-
 static const struct unit_case cases[] = {
 	{ "ports and lengths of TCP are read, IPv4 and IPv6", parse_ports },
 	{ "a packet that is cut anywhere is refused", parse_cut },
@@ -261,7 +238,6 @@ static const struct unit_case cases[] = {
 	{ "packet too big carries the MTU and a right checksum", icmp_too_big },
 	{ "nothing is answered to multicast and later fragments", icmp_never },
 	{ "ICMP answers are limited in rate", icmp_rate },
-	{ "a range becomes the fewest prefixes", prefixes },
 };
 
 UNIT_MAIN("kernel-tun inner", cases)

@@ -200,16 +200,7 @@ static void heir_is_gone(void)
 		struct side *right = &pair->side[RIGHT];
 		struct ike_sa *sas[2] = { NULL, NULL };
 
-		CU_ASSERT_FATAL(pair_up(pair, 1000));
-		pair_run(pair, 6000);
-		CU_ASSERT_EQUAL(shard_renew(side_find(&pair->side[LEFT], "t"), NULL), 0);
-		pair_run(pair, 1000);
-		EACH_SA(it, right) {
-			struct ike_sa *sa = CONTAINER(it, struct ike_sa, in_shard);
-			if (sa->state == SA_ESTABLISHED)
-				sas[list_empty(&sa->children)] = sa;
-		}
-		if (sas[0] && sas[1] && sas[0]->shard != sas[1]->shard) {
+		if (two_shards(pair, sas)) {
 			/* As two Deletes that two threads read at once. */
 			sa_end(sas[0], "the peer deleted it", false);
 			sa_end(sas[1], "the peer deleted it", false);

@@ -48,6 +48,11 @@ size_t prefixes_of(struct prefix out[PREFIXES_MAX], const struct address_range *
 	size_t len = address_len(range->family), count = 0;
 	uint8_t first[16], end[16];
 
+	if (range->family == 0) {
+		out[0] = (struct prefix){ .family = AF_INET };
+		out[1] = (struct prefix){ .family = AF_INET6 };
+		return 2;
+	}
 	memcpy(first, range->first, sizeof(first));
 	while (count < PREFIXES_MAX && memcmp(first, range->last, len) <= 0) {
 		unsigned host = block_bits(end, first, range->last, len);

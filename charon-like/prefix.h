@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* prefix.h - a range of addresses as the fewest prefixes that make it up: selectors of the kernel are prefixes. */
-#ifndef KEYFERRY_NET_PREFIX_H
-#define KEYFERRY_NET_PREFIX_H
+/* prefix.h - a range of addresses as the fewest prefixes that make it up: routes and selectors of kernels are prefixes. */
+#ifndef KEYFERRY_PREFIX_H
+#define KEYFERRY_PREFIX_H
 #include "address.h"
 
 /* IPv6 at worst: one of each length from both ends. */
@@ -12,7 +12,7 @@ struct prefix {
 	uint8_t ip[16];
 };
 
-/* Returns how many. The range has a family. */
+/* Returns how many; a range without a family is all of both. */
 size_t prefixes_of(struct prefix out[PREFIXES_MAX], const struct address_range *range);
 
 #endif
