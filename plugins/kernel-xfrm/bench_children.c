@@ -66,37 +66,50 @@ static struct ipsec_sa sa_of(const struct ipsec_policy *policy, bool inbound, co
 	};
 }
 
-static bool install(struct xfrm *x, uint32_t i)
+static bool add_policy(struct xfrm *x, uint32_t i)
+{
+	struct ipsec_policy policy = policy_of(i);
+
+	return policy_add(x, &policy) == 0;
+}
+
+static bool add_sas(struct xfrm *x, uint32_t i)
 {
 	static const uint8_t key[KEY_LEN] = "0123456789abcdefghi";
 	struct ipsec_policy policy = policy_of(i);
 	struct ipsec_sa in = sa_of(&policy, true, key), out = sa_of(&policy, false, key);
 
-	return policy_add(x, &policy) == 0 && state_add(x, &in) == 0 && state_add(x, &out) == 0;
+	return state_add(x, &in) == 0 && state_add(x, &out) == 0;
 }
 
-static bool uninstall(struct xfrm *x, uint32_t i)
+static bool remove_policy(struct xfrm *x, uint32_t i)
+{
+	return policy_delete(x, i + 1) == 0;
+}
+
+static bool remove_sas(struct xfrm *x, uint32_t i)
 {
 	struct ipsec_policy policy = policy_of(i);
 	uint32_t spi = 0x10000000 + policy.child * 2;
 
-	return policy_delete(x, policy.child) == 0 && state_delete(x, spi + 1, true, &policy.remote) == 0 &&
-	       state_delete(x, spi, false, &policy.remote) == 0;
+	return state_delete(x, spi + 1, true, &policy.remote) == 0 && state_delete(x, spi, false, &policy.remote) == 0;
 }
 
 static bool measure(struct xfrm *x, uint32_t count)
 {
-	uint64_t began = now_us(), middle;
+	static const struct { const char *what; bool (*run)(struct xfrm *x, uint32_t i); } steps[] = {
+		{ "policies in", add_policy }, { "SAs in", add_sas }, { "SAs out", remove_sas }, { "policies out", remove_policy },
+	};
 
-	for (uint32_t i = 0; i < count; i++)
-		if (!install(x, i))
-			return false;
-	middle = now_us();
-	for (uint32_t i = 0; i < count; i++)
-		if (!uninstall(x, i))
-			return false;
-	printf("%u children: installed in %.1f ms, %.1f us each; removed in %.1f ms, %.1f us each\n", count, (double)(middle - began) / 1000,
-	       (double)(middle - began) / count, (double)(now_us() - middle) / 1000, (double)(now_us() - middle) / count);
+	printf("%u children:", count);
+	for (size_t k = 0; k < COUNT(steps); k++) {
+		uint64_t began = now_us();
+		for (uint32_t i = 0; i < count; i++)
+			if (!steps[k].run(x, i))
+				return false;
+		uint64_t took = now_us() - began;
+		printf(" %s %.1f ms, %.1f us each%s", steps[k].what, (double)took / 1000, (double)took / count, k + 1 < COUNT(steps) ? ";" : "\n");
+	}
 	return true;
 }
 
@@ -110,7 +123,7 @@ int main(int argc, char **argv)
 
 	fine = fine && xfrm_ops.attach(x, &host) == 0;
 	/* The first one loads modules. */
-	fine = fine && install(x, 0) && uninstall(x, 0);
+	fine = fine && add_policy(x, 0) && add_sas(x, 0) && remove_sas(x, 0) && remove_policy(x, 0);
 	for (int i = 1; i < argc && fine; i++) {
 		unsigned long count = strtoul(argv[i], NULL, 10);
 		fine = count > 0 && count <= COUNT_MAX && measure(x, (uint32_t)count);

@@ -23,6 +23,8 @@ streams()
 {
 	carries endurance stream-160 10.1.160.1 10.2.160.1
 	stream left 10.1.160.1 right 10.2.160.1 3
+	octets=$(keyferry_traffic left out bytes)
+	[ "$octets" -gt $((rate * 3000 / 8 / 2)) ] || lab_fail "left counts only $octets octets of a stream of $rate kbit/s"
 	echo "$rate kbit/s" | tell
 }
 
@@ -31,6 +33,9 @@ streams()
 count_stream() # HOST ITS-END
 {
 	other=$((3 - $2))
+	# In UDP what begins with four octets of zeros is IKE.
+	esp='meta l4proto esp'
+	[ $kernel = xfrm ] || esp='udp dport 4500 @th,64,32 != 0'
 	on "$1" nft -f - <<-X
 	table inet stream {
 		counter inner_out { }
@@ -40,11 +45,11 @@ count_stream() # HOST ITS-END
 		chain departure {
 			type filter hook output priority 0
 			ip daddr 10.$other.161.1 counter name inner_out
-			ip daddr 192.0.2.19$other meta l4proto esp counter name esp_out
+			ip daddr 192.0.2.19$other $esp counter name esp_out
 		}
 		chain wire {
 			type filter hook prerouting priority raw
-			ip saddr 192.0.2.19$other meta l4proto esp counter name esp_in
+			ip saddr 192.0.2.19$other $esp counter name esp_in
 		}
 		chain arrival {
 			type filter hook input priority 0
@@ -138,7 +143,7 @@ many_children()
 endurance_rows()
 {
 	row 'a TCP stream'                                streams
-	row 'two thousand children'                       many_children
+	kernel_row 'two thousand children'                many_children
 	long_row '20 % of the packets are lost'           bad_network loss 20%
 	long_row '200 ms of delay'                        bad_network delay 200ms
 	long_row 'packets in another order'               bad_network delay 20ms reorder 25% 50%

@@ -242,6 +242,6 @@ interfaces_rows()
 	row 'a device that does no ESP'          interfaces_offload
 	row 'an interface of another program'    interfaces_foreign
 	row 'interfaces and routes after reload' interfaces_reload
-	row 'interfaces and routes after a kill' interfaces_restart
+	long_row 'interfaces and routes after a kill' interfaces_restart
 	row 'interfaces and routes after a stop' interfaces_stop
 }

@@ -143,18 +143,18 @@ protocols_rows()
 {
 	row 'AH sha256, IPv4 in IPv4'        protocols_ah ah sha-80 10.1.80.1 10.2.80.1
 	row 'AH sha256, IPv6 in IPv4'        carries ah six-80 fd01:0:0:80::1 fd02:0:0:80::1
-	row 'AH sha512-modp2048-esn'         carries ah esn-81 10.1.81.1 10.2.81.1
+	long_row 'AH sha512-modp2048-esn'    carries ah esn-81 10.1.81.1 10.2.81.1
 	row 'AH sha256, transport, IPv4'     protocols_host ah host 192.0.2.81 192.0.2.82
-	row 'AH sha1, IPv4 in IPv6'          carries ah6 four-82 10.1.82.1 10.2.82.1
-	row 'AH sha384, IPv6 in IPv6'        carries ah6 six-82 fd01:0:0:82::1 fd02:0:0:82::1
-	row 'AH sha256, transport, IPv6'     protocols_host ah6 host 2001:db8::81 2001:db8::82
+	long_row 'AH sha1, IPv4 in IPv6'     carries ah6 four-82 10.1.82.1 10.2.82.1
+	long_row 'AH sha384, IPv6 in IPv6'   carries ah6 six-82 fd01:0:0:82::1 fd02:0:0:82::1
+	long_row 'AH sha256, transport, IPv6' protocols_host ah6 host 2001:db8::81 2001:db8::82
 	row 'IPComp and ESP, IPv4 in IPv4'   protocols_zip zip zip-83 10.1.83.1 10.2.83.1
-	row 'IPComp and AH, IPv4 in IPv4'    protocols_zip zip ah-84 10.1.84.1 10.2.84.1
+	long_row 'IPComp and AH, IPv4 in IPv4' protocols_zip zip ah-84 10.1.84.1 10.2.84.1
 	row 'IPComp that the peer declines'  protocols_plain zip plain-85 10.1.85.1 10.2.85.1
 	row 'IPComp not for IPv6 in IPv4'    protocols_plain zip other-85 fd01:0:0:85::1 fd02:0:0:85::1
 	row 'IPComp, transport, IPv4'        protocols_zip_host zip host 192.0.2.91 192.0.2.92
-	row 'IPComp, IPv6 in IPv6'           protocols_zip zip6 six-86 fd01:0:0:86::1 fd02:0:0:86::1
-	row 'IPComp, transport, IPv6'        protocols_zip_host zip6 host 2001:db8::91 2001:db8::92
+	long_row 'IPComp, IPv6 in IPv6'      protocols_zip zip6 six-86 fd01:0:0:86::1 fd02:0:0:86::1
+	long_row 'IPComp, transport, IPv6'   protocols_zip_host zip6 host 2001:db8::91 2001:db8::92
 }
 
 protocols_swan_zip() # ROLE CHILD FROM TO
@@ -170,10 +170,10 @@ protocols_swan()
 {
 	row 'strongSwan, initiator, AH tunnel'    with_swan_at swan-ah initiator ah-tunnel 10.1.91.1 10.3.91.1
 	row 'strongSwan, responder, AH tunnel'    with_swan_at swan-ah responder ah-tunnel 10.1.91.1 10.3.91.1
-	row 'strongSwan, initiator, AH transport' with_swan_at swan-ah initiator ah-transport 192.0.3.81 192.0.3.82
-	row 'strongSwan, responder, AH transport' with_swan_at swan-ah responder ah-transport 192.0.3.81 192.0.3.82
+	long_row 'strongSwan, initiator, AH transport' with_swan_at swan-ah initiator ah-transport 192.0.3.81 192.0.3.82
+	long_row 'strongSwan, responder, AH transport' with_swan_at swan-ah responder ah-transport 192.0.3.81 192.0.3.82
 	row 'strongSwan, initiator, IPComp tunnel'    protocols_swan_zip initiator zip-tunnel 10.1.92.1 10.3.92.1
 	row 'strongSwan, responder, IPComp tunnel'    protocols_swan_zip responder zip-tunnel 10.1.92.1 10.3.92.1
-	row 'strongSwan, initiator, IPComp transport' protocols_swan_zip initiator zip-transport 192.0.3.91 192.0.3.92
-	row 'strongSwan, responder, IPComp transport' protocols_swan_zip responder zip-transport 192.0.3.91 192.0.3.92
+	long_row 'strongSwan, initiator, IPComp transport' protocols_swan_zip initiator zip-transport 192.0.3.91 192.0.3.92
+	long_row 'strongSwan, responder, IPComp transport' protocols_swan_zip responder zip-transport 192.0.3.91 192.0.3.92
 }

@@ -252,8 +252,8 @@ shunts_rows()
 	row 'a shunt drops'                       shunts_shut
 	row 'a reload takes a shunt away'         shunts_reload
 	row 'renewed by the packets it carried'   shunts_limit packets-150 150 56
-	row 'renewed by the octets it carried'    shunts_limit bytes-151 151 1300
-	row 'held back whatever happens'          shunts_held
-	row 'refused for a lost algorithm'        shunts_lacks
+	long_row 'renewed by the octets it carried' shunts_limit bytes-151 151 1300
+	long_row 'held back whatever happens'     shunts_held
+	long_row 'refused for a lost algorithm'   shunts_lacks
 	long_row 'events of the kernel are lost'  shunts_lost
 }
