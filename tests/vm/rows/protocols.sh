@@ -113,7 +113,7 @@ protocols_compressed() # HOST
 protocols_zip() # CONNECTION CHILD FROM TO
 {
 	before=$(protocols_compressed right | wc -w)
-	carries "$@"
+	carries_four "$@"
 	keyferry left status "$1" | grep -q 'IPComp' || lab_fail "the status does not say that it is compressed"
 	for host in left right; do
 		set -- "$@" "$(protocols_compressed $host)"
@@ -124,6 +124,7 @@ protocols_zip() # CONNECTION CHILD FROM TO
 	done
 	on left ping -n -q -c 2 -i 0.2 -W 5 -s 8 -I "$3" "$4" || lab_fail "a short packet does not pass"
 	[ "$(packets right "$1" "$2")" = '6 6' ] || lab_fail "right counts $(packets right "$1" "$2") packets, not 6"
+	[ $all = no ] || stream left "$3" right "$4" 1
 }
 
 protocols_zip_host()

@@ -60,7 +60,7 @@ shunts_connections() # END
 
 shunts_open()
 {
-	carries shunts wide 10.1.130.1 10.2.130.1
+	carries_four shunts wide 10.1.130.1 10.2.130.1
 	lab_start left open "$TOP_BUILDDIR/tests/lab/numbered" 10.1.131.1 10.2.131.1 5130 50 2
 	on right "$TOP_BUILDDIR/tests/lab/numbered" 10.2.131.1 10.1.131.1 5130 50 2 || lab_fail "what is to pass in the clear is lost"
 	for host in left right; do
