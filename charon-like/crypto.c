@@ -9,7 +9,7 @@
 
 #include "crypto_known.h"
 
-enum kind { KIND_HASH, KIND_MAC, KIND_CIPHER, KIND_AEAD, KIND_GROUP };
+enum kind { KIND_HASH, KIND_MAC, KIND_CIPHER, KIND_AEAD, KIND_GROUP, KIND_SIGNATURE };
 
 struct row {
 	enum kind kind;
@@ -73,6 +73,9 @@ static void backend_add(struct crypto *crypto, const struct crypto_backend *back
 	for (const struct dh_group *it = backend->groups; it && it->name; it++)
 		row_keep(crypto, backend, (struct row){ KIND_GROUP, it->name, it, NULL },
 			 known_group(it), log);
+	for (const struct signature_alg *it = backend->signatures; it && it->name; it++)
+		row_keep(crypto, backend, (struct row){ KIND_SIGNATURE, it->name, it, NULL },
+			 known_signature(it), log);
 	const char *why = backend->random ? known_random(backend->random) : NULL;
 	if (why)
 		row_refused(backend, "random", why, log);
@@ -158,6 +161,11 @@ const struct aead_alg *crypto_aead(const struct crypto *crypto, const char *name
 const struct dh_group *crypto_group(const struct crypto *crypto, const char *name)
 {
 	return alg_find(crypto, KIND_GROUP, name);
+}
+
+const struct signature_alg *crypto_signature(const struct crypto *crypto, const char *name)
+{
+	return alg_find(crypto, KIND_SIGNATURE, name);
 }
 
 const char *crypto_backend_of(const struct crypto *crypto, const void *alg)

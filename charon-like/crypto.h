@@ -15,6 +15,11 @@
 enum {
 	HASH_SIZE_MAX = 64, CIPHER_KEY_MAX = 32, CIPHER_BLOCK_MAX = 16, AEAD_NONCE_MAX = 12, AEAD_TAG_MAX = 16,
 	DH_PUBLIC_MAX = 1024,
+	/* Of RSA moduli, in bits. What is shorter can be factored by some; longer ones only cost us time, and a peer chooses its own. */
+	RSA_BITS_MIN = 2048, RSA_BITS_MAX = 8192,
+	/* Of RSA's public exponent, in bits: what OpenSSL takes for every modulus. 65537 is usual; 1 and even ones are none. */
+	RSA_EXPONENT_BITS_MAX = 64,
+	SIGNATURE_MAX = RSA_BITS_MAX / 8,
 };
 
 /* All run() below return 0 or FAULT_CRYPTO (FAULT_MEMORY) and take lists of pieces where input may be scattered. */
@@ -82,6 +87,22 @@ struct dh_group {
 	int (*shared)(const struct secret *private_value, struct bytes peer, struct secret *out);
 };
 
+/*
+ * "rsa": what RFC 2409 5.1 calls private key encryption: block type 1 of PKCS #1 (RFC 8017 9.2's padding) around the bare octets, without the
+ * DigestInfo. verify() takes a signature only of exactly the modulus's length whose whole block is the one that belongs to the octets.
+ * "ecdsa256", "ecdsa384", "ecdsa521" (RFC 4754): r | s, each of the length of the group's order; `octets` has exactly 32, 48 or 64.
+ */
+struct signature_alg {
+	const char *name;
+	/* Of a PrivateKeyInfo (RFC 5958, DER, not encrypted). NULL: no sound key of this algorithm, or too small or large, or no memory. */
+	void *(*key_new)(struct bytes pkcs8);
+	void (*key_free)(void *key);
+	/* `len`: octets that `out` has room for, then those written; any thread, several at once. FAULT_FULL, FAULT_CRYPTO. */
+	int (*sign)(void *key, struct bytes octets, uint8_t *out, size_t *len);
+	/* `spki`: a SubjectPublicKeyInfo (RFC 5280 4.1, DER), of whoever. FAULT_CRYPTO: no key of this algorithm, or not its signature. */
+	int (*verify)(struct bytes spki, struct bytes octets, struct bytes signature);
+};
+
 /* SERVICE_CRYPTO. Each list ends with a row whose name is NULL; a list may be NULL. */
 struct crypto_backend {
 	const char *name;
@@ -90,6 +111,7 @@ struct crypto_backend {
 	const struct cipher_alg *ciphers;
 	const struct aead_alg *aeads;
 	const struct dh_group *groups;
+	const struct signature_alg *signatures;
 	int (*random)(uint8_t *out, size_t len);
 };
 
@@ -111,6 +133,7 @@ const struct mac_alg *crypto_mac(const struct crypto *crypto, const char *name);
 const struct cipher_alg *crypto_cipher(const struct crypto *crypto, const char *name);
 const struct aead_alg *crypto_aead(const struct crypto *crypto, const char *name);
 const struct dh_group *crypto_group(const struct crypto *crypto, const char *name);
+const struct signature_alg *crypto_signature(const struct crypto *crypto, const char *name);
 /* Name of the backend that serves an algorithm, for status and logs; "none". `alg` is a pointer that was returned above. */
 const char *crypto_backend_of(const struct crypto *crypto, const void *alg);
 int crypto_random(const struct crypto *crypto, void *out, size_t len) MUST_CHECK;

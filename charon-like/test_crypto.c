@@ -353,6 +353,29 @@ static void random_may_come_from_another(void)
 	crypto_free(crypto);
 }
 
+static int verify_all(struct bytes spki, struct bytes octets, struct bytes signature)
+{
+	(void)spki;
+	(void)octets;
+	(void)signature;
+	return 0;
+}
+
+static void *key_none(struct bytes pkcs8)
+{
+	(void)pkcs8;
+	return NULL;
+}
+
+static int sign_nothing(void *key, struct bytes octets, uint8_t *out, size_t *len)
+{
+	(void)key;
+	(void)octets;
+	(void)out;
+	(void)len;
+	return 0;
+}
+
 static bool says(const char *why, const char *wanted)
 {
 	return why && strstr(why, wanted);
@@ -381,6 +404,12 @@ static void tells_why(void)
 	CU_ASSERT(says(known_group(&open_door), "bad public value"));
 	CU_ASSERT(says(known_group(&torn), "does not agree"));
 	CU_ASSERT(says(known_random(random_zero), "no random"));
+	struct signature_alg signature = { .name = "rsa", .key_new = key_none, .key_free = free, .verify = verify_all };
+	CU_ASSERT(says(known_signature(&signature), "lacks a function"));
+	signature.sign = sign_nothing;
+	CU_ASSERT(says(known_signature(&signature), "accepts a wrong signature"));
+	signature.name = "dsa";
+	CU_ASSERT(says(known_signature(&signature), "no known answer"));
 }
 
 static const struct unit_case cases[] = {

@@ -19,5 +19,6 @@ const struct crypto_backend gnu_backend = {
 	.ciphers = gnu_ciphers,
 	.aeads = gnu_aeads,
 	.groups = gnu_groups,
+	.signatures = gnu_signatures,
 	.random = random_fill,
 };

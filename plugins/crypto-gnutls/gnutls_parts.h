@@ -16,6 +16,7 @@ extern const struct mac_alg gnu_macs[];
 extern const struct cipher_alg gnu_ciphers[];
 extern const struct aead_alg gnu_aeads[];
 extern const struct dh_group gnu_groups[];
+extern const struct signature_alg gnu_signatures[];
 extern const struct crypto_backend gnu_backend;
 
 /* A key schedule for encryption, which is all that CTR and CCM need; `cipher` says which one it is. */

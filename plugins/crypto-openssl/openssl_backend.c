@@ -19,5 +19,6 @@ const struct crypto_backend openssl_backend = {
 	.ciphers = openssl_ciphers,
 	.aeads = openssl_aeads,
 	.groups = openssl_groups,
+	.signatures = openssl_signatures,
 	.random = random_fill,
 };

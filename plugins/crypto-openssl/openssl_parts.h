@@ -44,6 +44,7 @@ extern const struct mac_alg openssl_macs[];
 extern const struct cipher_alg openssl_ciphers[];
 extern const struct aead_alg openssl_aeads[];
 extern const struct dh_group openssl_groups[];
+extern const struct signature_alg openssl_signatures[];
 extern const struct crypto_backend openssl_backend;
 
 /* For the one list of groups, which is openssl_group.c's. */

@@ -77,3 +77,8 @@ const struct dh_group *backend_group(const struct crypto_backend *backend, const
 {
 	FIND(backend->groups, name);
 }
+
+const struct signature_alg *backend_signature(const struct crypto_backend *backend, const char *name)
+{
+	FIND(backend->signatures, name);
+}

@@ -271,6 +271,82 @@ static void aeads_agree(void)
 	each_pair(aead_pair);
 }
 
+/* Keys are those of the files of known answers; each alg has its first case with a key. */
+struct signer {
+	const struct crypto_backend *a, *b;
+	char seen[64];
+};
+
+static void sign_both(const struct vector *vector, const char *name, void *arg)
+{
+	struct signer *signer = arg;
+	const struct signature_alg *from = backend_signature(signer->a, name), *to = backend_signature(signer->b, name);
+	struct bytes spki = vector_bytes(vector, "spki");
+	uint8_t octets[HASH_SIZE_MAX], made[SIGNATURE_MAX];
+
+	if (!from || !to || !vector_bytes(vector, "key").len || strcmp(signer->seen, name) == 0)
+		return;
+	snprintf(signer->seen, sizeof(signer->seen), "%s", name);
+	void *key = from->key_new(vector_bytes(vector, "key"));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(key);
+	for (int i = 0; i < 40; i++) {
+		size_t len = sizeof(made);
+		fill(octets, sizeof(octets));
+		struct bytes in = bytes_of(octets, vector_bytes(vector, "octets").len);
+		CHECK(name, signer->a, signer->b, from->sign(key, in, made, &len) == 0);
+		CHECK(name, signer->a, signer->b, to->verify(spki, in, bytes_of(made, len)) == 0);
+		made[(size_t)i * 7 % len] ^= (uint8_t)(1 << i % 8);
+		CHECK(name, signer->a, signer->b, to->verify(spki, in, bytes_of(made, len)) == FAULT_CRYPTO);
+	}
+	from->key_free(key);
+}
+
+static void signature_pair(const struct crypto_backend *a, const struct crypto_backend *b)
+{
+	struct signer signer = { .a = a, .b = b };
+
+	CU_ASSERT(vectors_read("rsa.txt", sign_both, &signer) > 0);
+	CU_ASSERT(vectors_read("ecdsa.txt", sign_both, &signer) > 0);
+}
+
+static void signatures_agree(void)
+{
+	each_pair(signature_pair);
+}
+
+/* A key's octets, each changed or cut off: no crash, and what is taken as a key still signs or says that it cannot. */
+static void cut_keys(const struct vector *vector, const char *name, void *arg)
+{
+	struct signer *signer = arg;
+	const struct signature_alg *alg = backend_signature(signer->a, name);
+	struct bytes whole = vector_bytes(vector, "key"), in = vector_bytes(vector, "octets");
+	uint8_t copy[1400], made[SIGNATURE_MAX];
+
+	if (!alg || !whole.len || whole.len > sizeof(copy) || strcmp(signer->seen, name) == 0)
+		return;
+	snprintf(signer->seen, sizeof(signer->seen), "%s", name);
+	for (size_t i = 0; i < whole.len; i += whole.len > 400 ? 5 : 1) {
+		CHECK(name, signer->a, signer->a, !alg->key_new(bytes_of(whole.at, i)));
+		memcpy(copy, whole.at, whole.len);
+		copy[i] ^= 0x55;
+		size_t len = sizeof(made);
+		void *key = alg->key_new(bytes_of(copy, whole.len));
+		if (key) {
+			(void)!alg->sign(key, in, made, &len);
+			alg->key_free(key);
+		}
+	}
+}
+
+static void damaged_keys(void)
+{
+	for (size_t i = 0; i < vector_backends_count; i++) {
+		struct signer signer = { .a = vector_backends[i].backend };
+		CU_ASSERT(vectors_read("rsa.txt", cut_keys, &signer) > 0);
+		CU_ASSERT(vectors_read("ecdsa.txt", cut_keys, &signer) > 0);
+	}
+}
+
 static void groups_agree(void)
 {
 	each_pair(group_pair);
@@ -463,6 +539,8 @@ static void one_wrong_row(void)
 			CU_ASSERT_PTR_EQUAL(crypto_aead(crypto, it->name), it);
 		for (const struct dh_group *it = bad.groups; it->name; it++)
 			CU_ASSERT_PTR_EQUAL(crypto_group(crypto, it->name), it);
+		for (const struct signature_alg *it = bad.signatures; it->name; it++)
+			CU_ASSERT_PTR_EQUAL(crypto_signature(crypto, it->name), it);
 		crypto_free(crypto);
 
 		/* The next backend serves what the first one got wrong. */
@@ -482,6 +560,8 @@ static const struct unit_case cases[] = {
 	{ "what one backend encrypts another one decrypts, of all small sizes", ciphers_agree },
 	{ "what one backend seals another one opens, unless a bit of it has changed", aeads_agree },
 	{ "Diffie-Hellman between two backends agrees in every group", groups_agree },
+	{ "what one backend signs another one takes, unless a bit of it has changed", signatures_agree },
+	{ "damaged private keys do no harm", damaged_keys },
 	{ "MODP exponents are short, but twice as long as the group is strong", exponents },
 	{ "keys of a wrong length and parts of a block are refused", lengths },
 	{ "an empty private value gives no secret", private_values },

@@ -202,6 +202,43 @@ static void group_case(const struct vector *vector, const char *name, void *arg)
 	}
 }
 
+/* Signs, where the case has a key. ECDSA gives another signature each time. */
+static void sign_case(const struct vector *vector, const struct run *run, const struct signature_alg *alg)
+{
+	struct bytes spki = vector_bytes(vector, "spki"), in = vector_bytes(vector, "octets"), wanted = vector_bytes(vector, "signature");
+	void *key = alg->key_new(vector_bytes(vector, "key"));
+	uint8_t made[SIGNATURE_MAX];
+	size_t len = sizeof(made);
+
+	CHECK(vector, run->backend, key != NULL);
+	if (!key)
+		return;
+	CHECK(vector, run->backend, alg->sign(key, in, made, &len) == 0 && len == wanted.len);
+	CHECK(vector, run->backend, alg->verify(spki, in, bytes_of(made, len)) == 0);
+	CHECK(vector, run->backend, strcmp(alg->name, "rsa") != 0 || bytes_equal(bytes_of(made, len), wanted));
+	alg->key_free(key);
+}
+
+static void signature_case(const struct vector *vector, const char *name, void *arg)
+{
+	struct run *run = arg;
+	const struct signature_alg *alg = backend_signature(run->backend, name);
+	struct bytes in = vector_bytes(vector, "octets"), signature = vector_bytes(vector, "signature");
+
+	if (!alg)
+		return;
+	run_mark(run, name);
+	/* Copies, so that who reads beyond the end is found. */
+	uint8_t *spki = copy_of(vector_bytes(vector, "spki")), *proof = copy_of(signature), *octets = copy_of(in);
+	int fault = alg->verify(bytes_of(spki, vector_bytes(vector, "spki").len), bytes_of(octets, in.len), bytes_of(proof, signature.len));
+	CHECK(vector, run->backend, fault == (vector_says(vector, "refused", "yes") ? FAULT_CRYPTO : 0));
+	if (vector_bytes(vector, "key").len)
+		sign_case(vector, run, alg);
+	free(spki);
+	free(proof);
+	free(octets);
+}
+
 static void run_file(const char *file,
 		     void (*each)(const struct vector *vector, const char *alg, void *arg))
 {
@@ -248,6 +285,12 @@ static void curves(void)
 	run_file("curve25519.txt", group_case);
 }
 
+static void signatures(void)
+{
+	run_file("rsa.txt", signature_case);
+	run_file("ecdsa.txt", signature_case);
+}
+
 static void mark_only(const struct vector *vector, const char *alg, void *arg)
 {
 	(void)vector;
@@ -259,7 +302,8 @@ static void nothing_unproven(void)
 	static const char *const files[] = { "hash.txt",	 "hmac.txt",	  "aes-cbc.txt",
 					     "camellia-cbc.txt", "3des-cbc.txt",  "aes-ctr.txt",
 					     "aes-gcm.txt",	 "aes-ccm.txt",	  "modp.txt",
-					     "ecp.txt",		 "brainpool.txt", "curve25519.txt" };
+					     "ecp.txt",		 "brainpool.txt", "curve25519.txt",
+					     "rsa.txt",		 "ecdsa.txt" };
 
 	for (size_t b = 0; b < vector_backends_count; b++) {
 		const struct crypto_backend *backend = vector_backends[b].backend;
@@ -277,6 +321,8 @@ static void nothing_unproven(void)
 			CU_ASSERT(run_saw(&run, it->name));
 		for (const struct dh_group *it = backend->groups; it->name; it++)
 			CU_ASSERT(run_saw(&run, it->name));
+		for (const struct signature_alg *it = backend->signatures; it->name; it++)
+			CU_ASSERT(run_saw(&run, it->name));
 	}
 }
 
@@ -290,6 +336,8 @@ static const struct unit_case cases[] = {
 	  modp },
 	{ "every backend gives the results of the curves, and refuses points off them and results of zero",
 	  curves },
+	{ "every backend makes and takes the signatures, and refuses all forged, shortened, lengthened ones and unsound keys",
+	  signatures },
 	{ "no backend has an algorithm without a known answer", nothing_unproven },
 };
 

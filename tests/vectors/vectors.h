@@ -46,5 +46,6 @@ const struct mac_alg *backend_mac(const struct crypto_backend *backend, const ch
 const struct cipher_alg *backend_cipher(const struct crypto_backend *backend, const char *name);
 const struct aead_alg *backend_aead(const struct crypto_backend *backend, const char *name);
 const struct dh_group *backend_group(const struct crypto_backend *backend, const char *name);
+const struct signature_alg *backend_signature(const struct crypto_backend *backend, const char *name);
 
 #endif
