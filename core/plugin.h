@@ -22,9 +22,10 @@ enum service_kind {
 	SERVICE_AUTH,              /* struct auth_method, auth.h; key its name, "psk"               */
 	SERVICE_USER_AUTH,
 	SERVICE_CRYPTO,            /* struct crypto_backend, crypto.h; key its name, "gnutls"       */
-	SERVICE_CERT_STORE,
-	SERVICE_CERT_CHECK,
-	SERVICE_FETCH,
+	SERVICE_KEY,               /* struct key_store, keys.h; key where keys are: "file"          */
+	SERVICE_CERT,              /* struct cert_store, certs.h; key "x509"                        */
+	SERVICE_CERT_CHECK,        /* struct cert_check, certs.h; key "revocation"                  */
+	SERVICE_FETCH,             /* struct fetcher, fetch.h; key the scheme: "https"              */
 	SERVICE_KERNEL_IPSEC,      /* struct kernel_ipsec, kernel.h; key its name, "tun"            */
 	SERVICE_KERNEL_NET,        /* struct kernel_net, kernel_net.h; key its name, "linux"        */
 	SERVICE_CONFIG,            /* struct config_source, config.h; key its name, "xml"           */
