@@ -22,7 +22,7 @@ struct ike_sa;
  */
 enum child_stage {
 	CHILD_NEW,                   /* Quick Mode is not over                                              */
-	CHILD_READY,                 /* negotiated by us, who cannot know yet that the peer has message 3: not sent with */
+	CHILD_READY,                 /* negotiated by us, who cannot know yet that the peer has message 3: not sent with for its head start */
 	CHILD_CURRENT,               /* we send with it                                                     */
 	CHILD_RETIRED,               /* another is current; the peer may still send with this one           */
 	CHILD_LINGERING,             /* deleted; only what was under way comes in                           */
@@ -34,6 +34,11 @@ enum {
 	 * so long: others than keyferry wait 4 s (charon) or 10 s (Cisco IOS) before they do.
 	 */
 	CHILD_READY_MS = 10000, CHILD_READY_POLL_MS = 250, CHILD_READY_MAX_MS = 3 * CHILD_READY_MS,
+	/*
+	 * On demand a packet waits for the pair, and a peer that installs its SAs with message 3 would drop it, or the answer, if it came at once after
+	 * that. The peer is given as long as message 2 took; more than this is a retransmission and no measure.
+	 */
+	CHILD_FIRST_MS_MAX = 500,
 	CHILD_RETIRE_MS = 2000,      /* what we sent with the old SA has arrived                            */
 	CHILD_RETIRE_PEER_MS = 10000, /* the peer began the new one, so deleting the old is its business first */
 	CHILD_LINGER_MS = 5000,      /* longer than a packet is under way, or a Delete before the packets sent ahead of it are read */
@@ -72,6 +77,8 @@ struct child {
 	bool was_up;                             /* EVENT_CHILD_UP or EVENT_CHILD_RENEWED was published */
 	struct lifetime lifetime;                /* agreed; the end                                    */
 	uint16_t renew_at;                       /* when it is renewed, in RENEW_WHOLE parts of the lifetime */
+	uint32_t round_trip;                     /* ms, of messages 1 and 2, where we sent the first   */
+	uint32_t head_start;                     /* ms that the peer is given; 0: it needs none        */
 	struct secret keys_out;                  /* CHILD_READY: owned, until it is sent with          */
 	uint64_t installed_at;
 	struct timer renewal, expiry;

@@ -236,7 +236,7 @@ void child_not_ready(struct ike_sa *sa, uint32_t message_id)
 		struct child *child = CONTAINER(it, struct child, in_sa);
 		if (child->stage == CHILD_READY && child->message_id == message_id)
 			/* Whoever saw message 2 can send it again for ever. */
-			child->ready_until = smaller(loop_now(loop_of(child)) + CHILD_READY_MS, child->installed_at + CHILD_READY_MAX_MS);
+			child->ready_until = smaller(loop_now(loop_of(child)) + child->head_start, child->installed_at + CHILD_READY_MAX_MS);
 	}
 }
 
@@ -421,11 +421,21 @@ static void start_timers(struct child *child)
 	set_timer(child, &child->renewal, child->installed_at + ms * child->renew_at / RENEW_WHOLE);
 }
 
+/* What leads elsewhere, or is perhaps lost at the peer, is not worth waiting with. */
+static uint32_t head_start(const struct child *child)
+{
+	if (!child->initiated || (child->is_renewal && child->sa->starts_anew))
+		return 0;
+	if (child->is_renewal)
+		return CHILD_READY_MS;
+	return child->sa->connection->keep == KEEP_ON_DEMAND ? (uint32_t)smaller(child->round_trip, CHILD_FIRST_MS_MAX) : 0;
+}
+
 /* Kept until the peer can receive. An old SA at its end would be left too late. */
 static int wait_for_peer(struct child *child, const struct secret *keys_out)
 {
 	struct others others = child_others(child->sa, child->config->name, child);
-	uint64_t wait = CHILD_READY_MS;
+	uint64_t wait = child->head_start;
 	int fault = secret_copy(&child->keys_out, secret_bytes(keys_out));
 
 	if (fault < 0)
@@ -465,9 +475,8 @@ int child_established(struct child *child, const struct secret *keys_out)
 	child->renewal.run = time_to_renew;
 	child->expiry.run = time_is_over;
 	list_append(&child->sa->children, &child->in_sa);
-	/* What leads elsewhere, or is perhaps lost at the peer, is not worth waiting with. */
-	bool waits = child->is_renewal && child->initiated && !child->sa->starts_anew;
-	int fault = waits ? wait_for_peer(child, keys_out) : send_with(child, keys_out);
+	child->head_start = head_start(child);
+	int fault = child->head_start ? wait_for_peer(child, keys_out) : send_with(child, keys_out);
 	if (fault < 0) {
 		list_remove(&child->in_sa);
 		return fault;

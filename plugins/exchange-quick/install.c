@@ -37,6 +37,7 @@ static struct child *make_child(struct exchange *ex)
 		.initiated = ex->role == INITIATOR,
 		.message_id = ex->message_id,
 		.generation = quick->generation,
+		.round_trip = ex->role == INITIATOR ? (uint32_t)(loop_now(sa->shard->loop) - quick->asked_at) : 0,
 		.lifetime = quick->lifetime,
 	};
 	/* Nobody else may find it, and so end it, before it is the SA's: see quick_done(). */
@@ -54,6 +55,8 @@ void quick_row_done(struct exchange *ex, size_t row)
 	struct quick *quick = quick_of(ex);
 	struct secret keys = { (uint8_t *)quick->keymat_in.at, quick->keymat_in.len };
 
+	if (row == 0)
+		quick->asked_at = loop_now(ex->sa->shard->loop);
 	if (ex->mode->steps[row].from != RESPONDER)
 		return;
 	if (ex->role == RESPONDER)

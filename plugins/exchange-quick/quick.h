@@ -13,6 +13,7 @@ struct quick {
 	uint16_t mode;                               /* enum esp_mode                                    */
 	struct lifetime lifetime;                    /* agreed                                           */
 	bool tell_lifetime;                          /* the peer offered a longer one                    */
+	uint64_t asked_at;                           /* initiator: loop ms of message 1                  */
 	uint32_t generation;                         /* see struct child_rival; 0: the peer is not keyferry */
 	uint8_t proposal_number, transform_number;
 	uint32_t spi[2];                             /* that the role receives with                      */

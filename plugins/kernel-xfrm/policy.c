@@ -290,7 +290,16 @@ static void leave_rules(struct xfrm *x, const struct owner *owner, const struct 
 	free(rules);
 }
 
-static int enter_rule(struct xfrm *x, const struct rules *rules, size_t i, const struct owner *owner)
+static bool same_policy(const struct ipsec_policy *a, const struct ipsec_policy *b)
+{
+	return a->transport == b->transport && a->is_ah == b->is_ah && a->compress == b->compress && a->action == b->action &&
+	       a->want_acquire == b->want_acquire && a->mtu == b->mtu && selector_same(&a->local_ts, &b->local_ts) &&
+	       selector_same(&a->remote_ts, &b->remote_ts) && address_same_host(&a->local, &b->local) &&
+	       address_same_host(&a->remote, &b->remote) && memcmp(&a->options, &b->options, sizeof(a->options)) == 0;
+}
+
+/* To touch a policy in the kernel is to send what waits for its SA, perhaps before the peer can receive that: see policy_wake(). */
+static int enter_rule(struct xfrm *x, const struct rules *rules, size_t i, const struct owner *owner, bool is_same)
 {
 	struct rule *rule = rule_get(x, &rules->at[i]);
 
@@ -298,7 +307,7 @@ static int enter_rule(struct xfrm *x, const struct rules *rules, size_t i, const
 		return ENOMEM;
 	struct claim claim = { .owner = owner->id, .priority = rules->priority[i], .is_bypass = rules->is_bypass[i] };
 	int error = make_room(rule) ? ENOMEM : 0;
-	if (!error && !is_behind(rule, &claim))
+	if (!error && !is_behind(rule, &claim) && !(is_same && is_top(rule, owner->id)))
 		error = install(x, rule, &claim, owner);
 	if (!error)
 		own(rule, &claim);
@@ -309,10 +318,11 @@ static int enter_rule(struct xfrm *x, const struct rules *rules, size_t i, const
 /* Half a policy is none: what was done is undone. */
 static int enter_rules(struct xfrm *x, struct owner *owner, const struct rules *rules, const struct ipsec_policy *before)
 {
+	bool is_same = before && same_policy(before, &owner->policy);
 	int error = 0;
 	size_t done = 0;
 
-	while (done < rules->count && !(error = enter_rule(x, rules, done, owner)))
+	while (done < rules->count && !(error = enter_rule(x, rules, done, owner, is_same)))
 		done++;
 	if (!error)
 		return 0;
@@ -460,6 +470,22 @@ int policy_delete(void *state, uint32_t child)
 	return exists ? 0 : FAULT_NOT_FOUND;
 }
 
+/* The rules that the owner is on top of are written once more, as its policy says now. Returns the first errno. */
+static int refresh_rules(struct xfrm *x, const struct owner *owner)
+{
+	struct rules *rules = rules_of(&owner->policy);
+	int error = rules ? 0 : ENOMEM;
+
+	for (size_t i = 0; rules && i < rules->count; i++) {
+		struct rule *rule;
+		HASH_FIND(hh, x->rules, &rules->at[i], sizeof(rules->at[i]), rule);
+		int one = rule && is_top(rule, owner->id) ? install_top(x, rule) : 0;
+		error = error ? error : one;
+	}
+	free(rules);
+	return error;
+}
+
 int policy_hold(struct xfrm *x, uint32_t child)
 {
 	struct owner *owner = owner_get(x, child);
@@ -468,6 +494,15 @@ int policy_hold(struct xfrm *x, uint32_t child)
 		return FAULT_MEMORY;
 	owner->outbound++;
 	return 0;
+}
+
+void policy_wake(struct xfrm *x, uint32_t child)
+{
+	const struct owner *owner = owner_find(x, child);
+	int error;
+
+	if (owner && owner->has_policy && owner->policy.want_acquire && owner->outbound == 1 && (error = refresh_rules(x, owner)))
+		complain(x, "send what waits for", &owner->policy, error);
 }
 
 void policy_release(struct xfrm *x, uint32_t child)
@@ -491,18 +526,10 @@ void policy_follow(struct xfrm *x, uint32_t child, const struct address *local, 
 		return;
 	owner->policy.local = *local;
 	owner->policy.remote = *remote;
-	struct rules *rules = rules_of(&owner->policy);
-	int error = rules ? 0 : ENOMEM;
-	for (size_t i = 0; rules && i < rules->count; i++) {
-		struct rule *rule;
-		HASH_FIND(hh, x->rules, &rules->at[i], sizeof(rules->at[i]), rule);
-		int one = rule && is_top(rule, child) ? install_top(x, rule) : 0;
-		error = error ? error : one;
-	}
+	int error = refresh_rules(x, owner);
 	if (error)
 		complain(x, "move", &owner->policy, error);
 	(void)!lead_to(x, &owner->policy);
-	free(rules);
 }
 
 /* ---- an earlier run's ---- */

@@ -235,6 +235,8 @@ static int add(struct xfrm *x, const struct ipsec_sa *sa)
 	if (fault)
 		return refuse(x, sa, fault, fault == FAULT_EXISTS ? "there is one already" : "no memory");
 	fault = install(x, sa);
+	if (!fault && !sa->inbound)
+		policy_wake(x, sa->child);
 	if (!fault)
 		return 0;
 	if (!sa->inbound)

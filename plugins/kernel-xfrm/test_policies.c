@@ -179,7 +179,10 @@ static void a_policy_that_is_replaced_leaves_no_gap(void)
 	struct ipsec_policy p = test_policy(77, "10.1.0.0/16", "10.2.0.0/16");
 
 	CU_ASSERT_EQUAL(policy_add(x, &p), 0);
+	/* Nothing is touched for nothing: the kernel would send what waits for its SA. */
 	test_kernel->count = 0;
+	CU_ASSERT_EQUAL(policy_add(x, &p), 0);
+	CU_ASSERT_EQUAL(test_kernel->count, 0);
 	p.remote = test_address("198.51.100.1", 0);
 	CU_ASSERT_EQUAL(policy_add(x, &p), 0);
 	CU_ASSERT_EQUAL(test_kernel->count, 3);
@@ -532,6 +535,26 @@ static char switch_of(const char *path)
 	return (char)value;
 }
 
+/* The kernel looks for an SA again when the policy is written, else only in a while. */
+static void what_waits_goes_with_the_first_sa(void)
+{
+	struct xfrm *x = test_kernel_open();
+	struct ipsec_policy p = test_policy(77, "10.1.0.0/16", "10.2.0.0/16");
+	struct ipsec_sa one = test_sa(0x1002, false, 12, 5), two = test_sa(0x1003, false, 12, 5);
+
+	CU_ASSERT(policy_add(x, &p) == 0 && state_add(x, &one) == 0);
+	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_NEWSA);
+	CU_ASSERT_EQUAL(state_delete(x, one.spi, false, &one.remote), 0);
+	p.want_acquire = true;
+	CU_ASSERT(policy_add(x, &p) == 0 && state_add(x, &one) == 0);
+	CU_ASSERT_EQUAL(test_request(3)->nlmsg_type, XFRM_MSG_NEWSA);
+	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_UPDPOLICY);
+	CU_ASSERT_EQUAL(template_of(test_request(0))->reqid, 77);
+	CU_ASSERT_EQUAL(state_add(x, &two), 0);
+	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_NEWSA);
+	test_kernel_close();
+}
+
 static void packets_wait_until_the_end(void)
 {
 	struct xfrm *x = test_kernel_open();
@@ -571,6 +594,7 @@ static const struct unit_case cases[] = {
 	{ "a policy follows its outbound SA", a_policy_follows_its_outbound_sa },
 	{ "what an earlier run left is taken over", what_an_earlier_run_left_is_taken_over },
 	{ "at the end what waits goes too", at_the_end_what_waits_goes_too },
+	{ "what waits goes with the first SA", what_waits_goes_with_the_first_sa },
 	{ "the first packet asks for its child", the_first_packet_asks_for_its_child },
 	{ "packets wait until the end", packets_wait_until_the_end },
 	{ "an SA that is used up is told once", an_sa_that_is_used_up_is_told_once },

@@ -139,6 +139,8 @@ int policy_delete(void *state, uint32_t child);
 /* An outbound SA of the child came or went, or (policy_follow) is elsewhere. */
 int policy_hold(struct xfrm *x, uint32_t child) MUST_CHECK;
 void policy_release(struct xfrm *x, uint32_t child);
+/* The first outbound SA is installed: what waits for it goes now, and not when the kernel looks for it again, in 0.1 s to 60 s. */
+void policy_wake(struct xfrm *x, uint32_t child);
 void policy_follow(struct xfrm *x, uint32_t child, const struct address *local, const struct address *remote);
 struct owner *owner_find(struct xfrm *x, uint32_t child);
 /* Takes over a policy that an earlier run left, until it is replaced or orphans_remove(). */

@@ -355,6 +355,40 @@ static void on_demand_comes_back(void)
 	finish(pair);
 }
 
+static unsigned slowly(struct pair *pair, struct wire_packet *packet, void *arg)
+{
+	packet->due += 20;
+	return carry(pair, packet, arg);
+}
+
+static bool sends(const struct side *side)
+{
+	for (size_t i = 0; i < side->kernel.count; i++)
+		if (!side->kernel.sas[i].inbound)
+			return true;
+	return false;
+}
+
+/* Message 3 and what waits for it leave in one moment, and the second may be handled sooner. */
+static void what_waits_is_not_sent_too_soon(void)
+{
+	struct place place;
+	struct pair *pair = world_new(&place, "on-demand", "passive", "", "%any");
+	uint64_t up;
+
+	pair->filter = slowly;
+	pair_probe(pair, LEFT);
+	while (!pair->side[LEFT].events[EVENT_CHILD_UP] && pair->now < 10000)
+		pair_run(pair, 1);
+	CU_ASSERT_EQUAL(pair->side[LEFT].events[EVENT_CHILD_UP], 1);
+	for (up = pair->now; !side_children(&pair->side[RIGHT]) && pair->now < up + 100; pair_run(pair, 1))
+		CU_ASSERT_FALSE(sends(&pair->side[LEFT]));
+	CU_ASSERT_EQUAL(side_children(&pair->side[RIGHT]), 1);
+	pair_run(pair, 50);
+	CU_ASSERT(sends(&pair->side[LEFT]));
+	finish(pair);
+}
+
 static void unwanted_stays_down(void)
 {
 	struct place place;
@@ -380,6 +414,7 @@ static const struct unit_case cases[] = {
 	{ "a name that has no address is asked for again for ever", name_fails },
 	{ "a peer whose NAT gives it another port is followed by its IKE and by its ESP", nat_forgets },
 	{ "a machine that slept comes back", machine_sleeps },
+	{ "what waits on demand is sent when the peer has had time for message 3", what_waits_is_not_sent_too_soon },
 	{ "on-demand comes back after every end when a packet asks for it", on_demand_comes_back },
 	{ "what was taken down stays down until it is wanted again", unwanted_stays_down },
 };
