@@ -2,6 +2,7 @@
 /* settings_parts.h - what the files that make up settings share among themselves; everybody else uses settings.h. */
 #ifndef KEYFERRY_SETTINGS_PARTS_H
 #define KEYFERRY_SETTINGS_PARTS_H
+#include <limits.h>
 #include <stdatomic.h>
 
 #include "settings.h"
@@ -105,6 +106,8 @@ void options_read(struct check *check, const struct config_node *node, struct ch
 void options_cross_check(struct check *check, const struct settings *s);
 void psk_read(struct check *check, const struct config_node *node, struct psk_settings *psk);
 void secret_read(struct check *check, const struct config_node *node, struct secret *out);
+/* Relative to the folder of the file that names it. False: no path. */
+bool path_make(char out[PATH_MAX], const struct config_node *node, const char *file);
 const struct config_node *node_child(const struct config_node *node, const char *name);
 void connection_free(struct connection_settings *c);
 void psk_free(struct psk_settings *psk);

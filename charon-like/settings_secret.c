@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* settings_secret.c - reads one <psk>: who a pre-shared key is for, and the key itself from a file that only we may read. */
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "secret_file.h"
 #include "settings_parts.h"
+
+/* The whole of the longest in hex fits, with its prefix and newline. */
+enum { PSK_FILE_MAX = 2 * PSK_MAX + 8 };
 
 /* ---- who it is for ---- */
 
@@ -59,63 +58,12 @@ static void ids_read(struct check *check, const struct config_node *node, struct
 
 /* ---- the file ---- */
 
-/* Relative to the folder of the file that names it. */
-static bool path_make(char out[PATH_MAX], const struct config_node *node, const char *file)
+bool path_make(char out[PATH_MAX], const struct config_node *node, const char *file)
 {
 	const char *slash = strrchr(node->file, '/');
 	int folder = file[0] == '/' || !slash ? 0 : (int)(slash - node->file) + 1;
 
-	return snprintf(out, PATH_MAX, "%.*s%s", folder, node->file, file) < PATH_MAX;
-}
-
-/* Who may read the key can pass for either end, so nobody but its owner may; a group of root's is as good as root. */
-static bool mode_check(struct check *check, const struct config_node *node, const char *path, const struct stat *st)
-{
-	unsigned mode = st->st_mode & 07777;
-	bool is_open = (mode & 0007) || ((mode & 0070) && st->st_gid != 0);
-
-	if (!S_ISREG(st->st_mode))
-		check_error(check, node, "%s is not a regular file", path);
-	else if (is_open)
-		check_error(check, node, "%s has mode %04o, so others can read or change it: chmod 600 %s", path, mode, path);
-	return S_ISREG(st->st_mode) && !is_open;
-}
-
-static size_t read_whole(int fd, struct secret *raw)
-{
-	size_t used = 0;
-
-	while (used < raw->len) {
-		ssize_t got = read(fd, raw->at + used, raw->len - used);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? SIZE_MAX : used;
-		used += (size_t)got;
-	}
-	return used;
-}
-
-/* The file's start, and its length without what did not fit; false when that was complained about. */
-static bool file_read(struct check *check, const struct config_node *node, const char *path, struct secret *raw, size_t *len)
-{
-	struct stat st;
-	/* Opening a FIFO must not wait for who writes it. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	bool is_read = false;
-
-	if (fd < 0 || fstat(fd, &st)) {
-		check_error(check, node, "the secret cannot be read: %s: %s", path, strerror(errno));
-	} else if (mode_check(check, node, path, &st)) {
-		*len = read_whole(fd, raw);
-		is_read = *len != SIZE_MAX;
-		if (!is_read)
-			check_error(check, node, "the secret cannot be read: %s: %s", path, strerror(errno));
-	}
-	if (fd >= 0)
-		close(fd);
-	return is_read;
+	return file[0] && snprintf(out, PATH_MAX, "%.*s%s", folder, node->file, file) < PATH_MAX;
 }
 
 /* ---- what is in it ---- */
@@ -197,14 +145,14 @@ static size_t line_decode(struct check *check, const struct config_node *node, c
 	return decoded;
 }
 
-static void secret_take(struct check *check, const struct config_node *node, const char *path, struct secret *raw, size_t len,
-			struct secret *out)
+static void secret_take(struct check *check, const struct config_node *node, const char *path, struct secret *raw, struct secret *out)
 {
+	size_t len = raw->len;
 	const uint8_t *newline = len ? memchr(raw->at, '\n', len) : NULL;
 	size_t line = newline ? (size_t)(newline - raw->at) : len;
 	bool has_more = newline && line + 1 < len;
 
-	if (!newline && len == raw->len) {
+	if (!newline && len == PSK_FILE_MAX) {
 		check_error(check, node, "%s: the secret is longer than %d octets", path, PSK_MAX);
 		return;
 	}
@@ -232,20 +180,19 @@ void secret_read(struct check *check, const struct config_node *node, struct sec
 {
 	const char *file = config_get(node, "file");
 	AUTO_SECRET raw = { NULL, 0 };
-	char path[PATH_MAX];
-	size_t len;
+	char path[PATH_MAX], why[WHY_MAX];
 
 	if (!file)
 		return;
-	if (!file[0] || !path_make(path, node, file)) {
+	if (!path_make(path, node, file)) {
 		check_error(check, node, "file '%s' is not a path", file);
 		return;
 	}
-	/* The whole of the longest in hex fits, with its prefix and newline. */
-	if (secret_new(&raw, 2 * PSK_MAX + 8))
-		check->is_out_of_memory = true;
-	else if (file_read(check, node, path, &raw, &len))
-		secret_take(check, node, path, &raw, len, out);
+	int fault = secret_file_read(&raw, path, PSK_FILE_MAX, why);
+	if (!fault)
+		secret_take(check, node, path, &raw, out);
+	else if (check_is_input(check, fault))
+		check_error(check, node, "%s", why);
 }
 
 void settings_secret_files(struct config *config, config_saw *saw, void *arg)
@@ -256,7 +203,7 @@ void settings_secret_files(struct config *config, config_saw *saw, void *arg)
 	for (size_t i = 0; i < root->child_count; i++) {
 		const char *file = strcmp(root->children[i]->name, "psk") == 0 ? config_get(root->children[i], "file") : NULL;
 
-		if (file && file[0] && path_make(path, root->children[i], file))
+		if (file && path_make(path, root->children[i], file))
 			saw(arg, path, false);
 	}
 }

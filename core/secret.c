@@ -29,9 +29,9 @@
 /* A multiple of the page size on every Linux, and a power of two: a block's address tells its slab. */
 enum { SLAB_SIZE = 64 * 1024, SLAB_HEAD = 64 };
 
-/* SKEYIDs and most cipher keys fit the first size, Diffie-Hellman values the second and third. */
-enum { CLASS_COUNT = 4 };
-static const size_t block_size[CLASS_COUNT] = { 64, 256, 1024, SECRET_MAX };
+/* SKEYIDs and most cipher keys fit the first size, Diffie-Hellman values the second and third, private keys the fourth. */
+enum { CLASS_COUNT = 5 };
+static const size_t block_size[CLASS_COUNT] = { 64, 256, 1024, 4096, SECRET_MAX };
 
 /* Lies in a free block. */
 struct spare {
@@ -59,7 +59,7 @@ struct size_class {
 
 /* Writable and process-wide on purpose: locked pages are a resource of the process, like malloc's. */
 static struct size_class pool[CLASS_COUNT] = {
-	SIZE_CLASS(0), SIZE_CLASS(1), SIZE_CLASS(2), SIZE_CLASS(3),
+	SIZE_CLASS(0), SIZE_CLASS(1), SIZE_CLASS(2), SIZE_CLASS(3), SIZE_CLASS(4),
 };
 
 void wipe(void *at, size_t len)

@@ -10,8 +10,8 @@ struct secret {
 	size_t len;
 };
 
-/* The largest secret that can be made, in octets: a MODP 8192 value and some room. */
-enum { SECRET_MAX = 4096 };
+/* The largest secret that can be made, in octets: a file with a private key and the certificates that belong to it. */
+enum { SECRET_MAX = 16 * 1024 };
 
 /* Zeroed memory of `len` octets in `out`, which is freed first. FAULT_MEMORY, or FAULT_INPUT over SECRET_MAX. */
 int secret_new(struct secret *out, size_t len) MUST_CHECK;

@@ -27,7 +27,7 @@ __attribute__((no_sanitize("address"), noinline)) static size_t count_octets(con
 
 static void new_secret_is_zeroed(void)
 {
-	static const size_t lengths[] = { 1, 16, 20, 63, 64, 65, 256, 257, 1024, 1025, SECRET_MAX };
+	static const size_t lengths[] = { 1, 16, 20, 63, 64, 65, 256, 257, 1024, 1025, 4096, 4097, SECRET_MAX };
 	struct secret s = { NULL, 0 };
 
 	/* Twice: the second time from blocks that were used. */
