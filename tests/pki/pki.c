@@ -215,16 +215,22 @@ gnutls_datum_t pki_pkcs7(const struct pki_cert *const *certs, size_t count, gnut
 
 gnutls_datum_t pki_crl(const struct pki_cert *issuer, const struct pki_cert *const *revoked, size_t count, unsigned number, int64_t next_update)
 {
+	return pki_crl_at(issuer, revoked, count, number, PKI_NOW - PKI_DAY, next_update ? next_update : PKI_NOW + 7 * PKI_DAY);
+}
+
+gnutls_datum_t pki_crl_at(const struct pki_cert *issuer, const struct pki_cert *const *revoked, size_t count, unsigned number, int64_t this_update,
+			  int64_t next_update)
+{
 	gnutls_x509_crl_t crl;
 	gnutls_datum_t out = { NULL, 0 };
 	uint8_t octets[2] = { (uint8_t)(number >> 8 & 0x7f), (uint8_t)number };
 
 	must(gnutls_x509_crl_init(&crl), "a CRL");
 	must(gnutls_x509_crl_set_version(crl, 2), "a version");
-	must(gnutls_x509_crl_set_this_update(crl, (time_t)(PKI_NOW - PKI_DAY)), "a time");
-	must(gnutls_x509_crl_set_next_update(crl, (time_t)(next_update ? next_update : PKI_NOW + 7 * PKI_DAY)), "a time");
+	must(gnutls_x509_crl_set_this_update(crl, (time_t)this_update), "a time");
+	must(gnutls_x509_crl_set_next_update(crl, (time_t)next_update), "a time");
 	for (size_t i = 0; i < count; i++)
-		must(gnutls_x509_crl_set_crt(crl, revoked[i]->crt, (time_t)(PKI_NOW - PKI_DAY)), "revoking");
+		must(gnutls_x509_crl_set_crt(crl, revoked[i]->crt, (time_t)this_update), "revoking");
 	if (number)
 		must(gnutls_x509_crl_set_number(crl, octets, sizeof(octets)), "a number");
 	must(gnutls_x509_crl_sign2(crl, issuer->crt, issuer->key, GNUTLS_DIG_SHA256, 0), "signing a CRL");

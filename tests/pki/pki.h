@@ -58,5 +58,7 @@ gnutls_datum_t pki_pem(const struct pki_cert *cert);
 gnutls_datum_t pki_pkcs7(const struct pki_cert *const *certs, size_t count, gnutls_x509_crt_fmt_t format);
 /* A CRL of `issuer` that revokes the certificates. `number` 0: without a number; next_update 0: a week after PKI_NOW. */
 gnutls_datum_t pki_crl(const struct pki_cert *issuer, const struct pki_cert *const *revoked, size_t count, unsigned number, int64_t next_update);
+gnutls_datum_t pki_crl_at(const struct pki_cert *issuer, const struct pki_cert *const *revoked, size_t count, unsigned number, int64_t this_update,
+			  int64_t next_update);
 
 #endif
