@@ -64,6 +64,8 @@ struct key_store {
 	int (*load)(void *state, const struct key_request *request, struct private_key **out, char why[WHY_MAX]);
 	/* A public key alone. NULL: this store has none. */
 	int (*load_public)(void *state, const struct key_request *request, struct public_key *out, char why[WHY_MAX]);
+	/* A certificate that is kept beside the keys, in DER, malloc()ed. NULL: this store has none. */
+	int (*load_cert)(void *state, const struct key_request *request, struct bytes *der, char why[WHY_MAX]);
 };
 
 #endif
