@@ -2,7 +2,9 @@
 /* certs.c - references to certificates, lists and chains of them. Reading and validating is the store's (plugins/cert-chain). */
 #include "certs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct certificate *certificate_ref(struct certificate *certificate)
 {
@@ -15,6 +17,16 @@ void certificate_unref(struct certificate *certificate)
 {
 	if (certificate && atomic_fetch_sub_explicit(&certificate->references, 1, memory_order_acq_rel) == 1)
 		certificate->free(certificate);
+}
+
+const char *certificate_time_text(char out[CERT_TIME_TEXT_MAX], int64_t when)
+{
+	time_t seconds = (time_t)when;
+	struct tm tm;
+
+	if (!gmtime_r(&seconds, &tm) || !strftime(out, CERT_TIME_TEXT_MAX, "%Y-%m-%d %H:%M:%S UTC", &tm))
+		snprintf(out, CERT_TIME_TEXT_MAX, "%lld", (long long)when);
+	return out;
 }
 
 bool certificate_same(const struct certificate *a, const struct certificate *b)

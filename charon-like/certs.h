@@ -25,7 +25,7 @@ enum {
 	CERT_RSA_BITS_MIN = 2048,            /* NIST SP 800-131A: less has been disallowed since 2014                  */
 	CERT_RSA_BITS_MAX = 16384,           /* a larger one only costs time                                           */
 	CERT_RSA_EXPONENT_BITS_MAX = 64,     /* 65537 has 17; a long exponent makes checking as slow as signing        */
-	CERT_TEXT_MAX = 320,                 /* of a subject or an issuer in a line                                    */
+	CERT_TEXT_MAX = 160,                 /* of a subject or an issuer in a line, of which some have two             */
 	CERT_SERIAL_TEXT_MAX = 44,           /* RFC 5280 4.1.2.2: 20 octets at most, in hex                            */
 	CERT_WHY_MAX = EVENT_TEXT_MAX,
 };
@@ -57,6 +57,9 @@ struct certificate {
 /* NULL is taken and given back. */
 struct certificate *certificate_ref(struct certificate *certificate);
 void certificate_unref(struct certificate *certificate);
+/* "2026-01-01 00:00:00 UTC", of seconds since 1970. Returns `out`. */
+enum { CERT_TIME_TEXT_MAX = 32 };
+const char *certificate_time_text(char out[CERT_TIME_TEXT_MAX], int64_t when);
 /* The same octets. */
 bool certificate_same(const struct certificate *a, const struct certificate *b);
 

@@ -8,41 +8,29 @@
 #include <gnutls/abstract.h>
 #include <gnutls/x509-ext.h>
 #include <stdio.h>
-#include <time.h>
 
 enum {
 	/* Times are ours to check, by the query's clock; revocation is another plugin's. MEDIUM: 112 bits, RSA of 2048. */
 	VERIFY_FLAGS = GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_CRL_CHECKS |
 		       GNUTLS_VERIFY_DO_NOT_ALLOW_X509_V1_CA_CRT | GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM),
-	TIME_TEXT_MAX = 32,
 	PURPOSES_MAX = 32, OID_SIZE_MAX = 128,
 	ECC_BITS_MIN = 256,          /* 128 bits of strength; less than any curve of RFC 4754 */
 };
 
-static const char *time_text(char out[TIME_TEXT_MAX], int64_t when)
-{
-	time_t seconds = (time_t)when;
-	struct tm tm;
-
-	if (!gmtime_r(&seconds, &tm) || !strftime(out, TIME_TEXT_MAX, "%Y-%m-%d %H:%M:%S UTC", &tm))
-		snprintf(out, TIME_TEXT_MAX, "%lld", (long long)when);
-	return out;
-}
-
 /* RFC 5280 4.1.2.5: both ends belong to it. */
 static int times_check(const struct cert_path *path, int64_t now, struct cert_failure *failure)
 {
-	char when[TIME_TEXT_MAX], now_text[TIME_TEXT_MAX];
+	char when[CERT_TIME_TEXT_MAX], now_text[CERT_TIME_TEXT_MAX];
 
 	for (size_t i = 0; i < path->count; i++) {
 		const struct certificate *c = path->at[i];
 
 		if (now > c->not_after)
 			return cert_fails(failure, "cert-expired", c, "expired on %s, and it is %s; renew it, or set the clock right",
-					  time_text(when, c->not_after), time_text(now_text, now));
+					  certificate_time_text(when, c->not_after), certificate_time_text(now_text, now));
 		if (now < c->not_before)
 			return cert_fails(failure, "cert-not-yet-valid", c, "is valid from %s on, and it is %s; wait, or set the clock right",
-					  time_text(when, c->not_before), time_text(now_text, now));
+					  certificate_time_text(when, c->not_before), certificate_time_text(now_text, now));
 	}
 	return 0;
 }
