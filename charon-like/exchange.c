@@ -46,6 +46,8 @@ struct exchange *exchange_new(struct ike_sa *sa, const struct exchange_mode *mod
 	ex->message_id = message_id;
 	ex->timer.run = retransmit;
 	ex->carrier = PAY_HASH;
+	ex->is_keyed = true;
+	list_init(&ex->kept);
 	ex->scratch = ex + 1;
 	ex->shared = (uint8_t *)ex->scratch + scratch;
 	arena_init(&ex->arena);
@@ -68,6 +70,10 @@ void exchange_end(struct exchange *ex)
 	if (ex->message_id && (ex->has_received || ex->role == INITIATOR) && sa_remember_message_id(ex->sa, ex->message_id) < 0)
 		log_error(&ex->ctx, "no memory: this exchange could be replayed");
 	packet_free(ex->waiting);
+	while (ex->held_count)
+		packet_free(ex->held[--ex->held_count]);
+	keeps_free(ex);
+	free(ex->refusal);
 	arena_free(&ex->arena);
 	wipe(ex->scratch, ex->mode->scratch);
 	wipe(ex->shared, ex->mode->shared);
@@ -181,7 +187,7 @@ static void retransmit(struct timer *timer)
 
 	if (exchange_look(ex))
 		return;
-	if (!may_retransmit(ex) || ex->tries > daemon->retransmit_tries) {
+	if (!may_retransmit(ex) || ex->tries > daemon->retransmit_tries || (ex->tries_end && ex->tries >= ex->tries_end)) {
 		end_unanswered(ex);
 		return;
 	}
@@ -342,6 +348,7 @@ static int keep_sent(struct exchange *ex, const struct message_out *out)
 	ex->sent = copy;
 	ex->sent_len = out->w.used;
 	ex->tries = 1;
+	ex->tries_end = 0;
 	ex->answers = 0;
 	ex->drops = 0;
 	ex->began = loop_now(ex_loop(ex));
@@ -416,7 +423,7 @@ static enum outcome run(struct exchange *ex, struct packet *packet)
 
 	mark_take(ex, &before, scratch);
 	/* Whoever forged it must not end what others go on with. */
-	ex->is_doubtful = packet && ex->point_count && !packet_is_encrypted(packet);
+	ex->is_doubtful = packet && ex->point_count && !(packet_is_encrypted(packet) && ex->is_keyed);
 	enum verdict verdict = run_step(ex, packet, &out);
 	if (verdict == STEP_ABORT && ex->is_doubtful)
 		verdict = STEP_DROP;
@@ -515,6 +522,8 @@ void exchange_receive(struct exchange *ex, struct packet *packet)
 	sa_hold(sa);
 	if (answer_again(ex, packet))
 		log_debug(&sa->ctx, "a message came again");
+	else if (ex->is_waiting && fitting && held_keep(ex, packet))
+		outcome = WAITING;
 	else if (ex->is_waiting || ex->row >= ex->mode->step_count || ex->mode->steps[ex->row].from == ex->role)
 		log_debug(&sa->ctx, "a message came that is not expected now");
 	else if (fitting)
@@ -535,8 +544,11 @@ void exchange_resume(struct exchange *ex)
 		return;
 	sa_hold(sa);
 	ex->waiting = NULL;
-	if (run(ex, packet) != WAITING)
+	enum outcome outcome = run(ex, packet);
+	if (outcome != WAITING)
 		packet_free(packet);
+	if (outcome == TAKEN || outcome == REFUSED)
+		held_take(sa, ex);
 	sa_release(sa);
 }
 

@@ -7,6 +7,7 @@
 #ifndef KEYFERRY_EXCHANGE_H
 #define KEYFERRY_EXCHANGE_H
 #include "arena.h"
+#include "jobs.h"
 #include "list.h"
 #include "log.h"
 #include "message.h"
@@ -103,6 +104,8 @@ enum {
 	/* Of a message in the clear: as many as there may be points to go on from fit into half of an arena. */
 	CLEAR_MAX = ARENA_MAX / (2 * (POINTS_MAX + 1)),
 	TRIES_UNREMARKABLE = 3,             /* sendings without answer that a lossy network explains */
+	TRIES_REFUSED = 3,                  /* more sendings after an answer that ex_refuse() refused: it may have been damaged on the way */
+	HELD_MAX = POINTS_MAX - 1,          /* messages in the clear that came while the exchange waited: as many as it can go on from */
 	RETRANSMIT_IN_TIME = 4,             /* the interval is at most this part of the time that the pair has which is renewed, but the first at least */
 	RETRANSMIT_MAX_MS = 30000,          /* the interval grows up to this: after an outage the peer is found again soon */
 };
@@ -140,6 +143,18 @@ struct exchange {
 	unsigned drops;                     /* messages refused by the current row, for the log    */
 	struct packet *waiting;             /* STEP_WAIT: the message to be tried again            */
 	bool is_waiting;
+	struct packet *held[HELD_MAX];      /* what else came meanwhile and may be the right one   */
+	size_t held_count;
+	struct list kept;                   /* struct ex_keep                                      */
+	/*
+	 * Who is not who he says cannot encrypt either (pre-shared keys). Else the keys follow from what anybody may send in the clear,
+	 * and what can be decrypted proves nothing before its signature was checked. Of the method chosen, as `carrier`.
+	 */
+	bool is_keyed;
+	char *refusal;                      /* what ex_refuse() said last; malloc()ed, NULL: nothing */
+	char refusal_code[32];              /* and its code                                        */
+	unsigned tries_end;                 /* sendings of `sent` after which no answer is waited for; 0: the configured number */
+	bool was_told;                      /* ex_refuse() has told the peer                       */
 	bool is_done;
 	uint16_t notify;                    /* STEP_ABORT: what the peer is told, 0: nothing       */
 	uint32_t notify_spi;                /* and about which IPsec SA of its own; 0: this ISAKMP SA */
@@ -157,6 +172,36 @@ static inline enum role ex_role(const struct exchange *ex)
 {
 	return ex->role;
 }
+
+/*
+ * Something that steps of an exchange share and that is not undone with a step. Embedded; `free` runs when the exchange ends, and tells its
+ * maker's from others.
+ */
+struct ex_keep {
+	struct list in_exchange;
+	void (*free)(struct ex_keep *keep);
+};
+void ex_keep(struct exchange *ex, struct ex_keep *keep, void (*free)(struct ex_keep *keep));
+/* The one after `after` (NULL: the first) that this frees; NULL: none. */
+struct ex_keep *ex_kept(const struct exchange *ex, void (*free)(struct ex_keep *keep), const struct ex_keep *after);
+
+/*
+ * Work of a helper thread that a step waits for. The step returns STEP_WAIT, is run again when the work is done, and finds it by
+ * ex_errand_next(). Outlives the exchange until the work is done. Embedded, first; `work` runs on a helper and may look only at what the
+ * errand owns; `free` afterwards.
+ */
+struct ex_errand {
+	struct ex_keep keep;
+	struct errand errand;
+	struct exchange *ex;                /* NULL: it has ended                                  */
+	bool is_done;
+	void (*work)(struct ex_errand *errand);
+	void (*free)(struct ex_errand *errand);
+};
+/* `errand` is the exchange's from now on. Returns STEP_WAIT. */
+enum verdict ex_ask(struct exchange *ex, struct ex_errand *errand);
+/* The one with this `work` after `after` (NULL: the first), done or not; NULL: none. */
+struct ex_errand *ex_errand_next(const struct exchange *ex, void (*work)(struct ex_errand *errand), const struct ex_errand *after);
 
 struct table_fault {
 	size_t row;
@@ -195,6 +240,11 @@ void exchange_end(struct exchange *ex);
 enum verdict ex_drop(struct exchange *ex, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 enum verdict ex_abort(struct exchange *ex, uint16_t notify, const char *code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+/*
+ * STEP_DROP for what is wrong, but may have been forged or damaged on the way: the right one is still waited for, not for as long. Said at
+ * level warn; the peer is told `notify` (0: nothing) in the clear and once, which is a hint to its people only.
+ */
+enum verdict ex_refuse(struct exchange *ex, uint16_t notify, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* For faults of our own (memory, crypto library): logged as error, nothing is told to the peer. */
 enum verdict ex_fault(struct exchange *ex, const char *what, int fault);
 

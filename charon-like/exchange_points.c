@@ -11,7 +11,7 @@ void mark_take(const struct exchange *ex, struct exchange_mark *mark, uint8_t *s
 	const struct ike_sa *sa = ex->sa;
 
 	*mark = (struct exchange_mark){
-		.row = ex->row, .carrier = ex->carrier, .local = sa->local, .remote = sa->remote, .is_float = sa->is_float,
+		.row = ex->row, .carrier = ex->carrier, .is_keyed = ex->is_keyed, .local = sa->local, .remote = sa->remote, .is_float = sa->is_float,
 	};
 	memcpy(mark->iv, ex->iv, sizeof(ex->iv));
 	memcpy(mark->cookie, sa->cookie[RESPONDER], COOKIE_SIZE);
@@ -24,6 +24,7 @@ void mark_restore(struct exchange *ex, const struct exchange_mark *mark, const u
 
 	ex->row = mark->row;
 	ex->carrier = mark->carrier;
+	ex->is_keyed = mark->is_keyed;
 	sa->local = mark->local;
 	sa->remote = mark->remote;
 	sa->is_float = mark->is_float;

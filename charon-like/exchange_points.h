@@ -9,6 +9,7 @@
 struct exchange_mark {
 	size_t row;
 	uint8_t carrier;
+	bool is_keyed;
 	uint8_t iv[16];
 	uint8_t cookie[COOKIE_SIZE];         /* the responder's               */
 	struct address local, remote;
@@ -43,6 +44,11 @@ bool packet_is_encrypted(const struct packet *packet);
 bool packet_fits_cookie(const struct exchange *ex, const uint8_t known[COOKIE_SIZE], const struct packet *packet);
 /* How many points expect a message like this; the present one is the first, then the others. Changes and says nothing. */
 size_t points_that_fit(const struct exchange *ex, const struct packet *packet, bool fits[1 + POINTS_MAX]);
+
+/* exchange_wait.c: keeps a message that fits for when the exchange does not wait any more (false: not), and looks at those then; the SA is held. */
+bool held_keep(struct exchange *ex, struct packet *packet);
+void held_take(struct ike_sa *sa, struct exchange *ex);
+void keeps_free(struct exchange *ex);
 
 /* exchange_say.c: the context's describe(); the last and the passing word about a peer that does not answer. */
 void exchange_describe(const struct log_context *ctx, struct log_fields *fields);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "events.h"
 #include "exchange_points.h"
@@ -47,6 +48,37 @@ enum verdict ex_drop(struct exchange *ex, const char *code, const char *format, 
 	return STEP_DROP;
 }
 
+static void keep_refusal(struct exchange *ex, const char *code, const char *text)
+{
+	free(ex->refusal);
+	ex->refusal = strdup(text);
+	snprintf(ex->refusal_code, sizeof(ex->refusal_code), "%s", code);
+	if (!ex->tries_end)
+		ex->tries_end = ex->tries + TRIES_REFUSED;
+}
+
+enum verdict ex_refuse(struct exchange *ex, uint16_t notify, const char *code, const char *format, ...)
+{
+	char text[EVENT_TEXT_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (ex->is_trial) {
+		log_at(&ex->ctx, LEVEL_DEBUG, code, "%s", text);
+		return STEP_DROP;
+	}
+	log_at(&ex->ctx, LEVEL_WARN, code, "%s", text);
+	sa_publish_failure(ex->sa, exchange_child(ex), code, text, false);
+	keep_refusal(ex, code, text);
+	ex->notify = notify;
+	if (notify && !ex->was_told)
+		ex->mode->protection->tell(ex);
+	ex->was_told |= notify != 0;
+	return STEP_DROP;
+}
+
 enum verdict ex_abort(struct exchange *ex, uint16_t notify, const char *code, const char *format, ...)
 {
 	va_list args;
@@ -85,7 +117,9 @@ void say_no_answer(struct exchange *ex)
 
 	if (ex->drops)
 		snprintf(refused, sizeof(refused), ", %u messages were refused", ex->drops);
-	if (ex->sent && ex->row)
+	if (ex->refusal)
+		ex_abort(ex, 0, ex->refusal_code, "%s%s", ex->refusal, refused);
+	else if (ex->sent && ex->row)
 		ex_abort(ex, 0, "no-answer", "no answer to message %zu from %s: sent %u times in %" PRIu64 " s%s%s%s; %s", ex->row,
 			 address_text(peer, &ex->sa->remote), ex->tries, seconds, refused, separator, hint, why_silent(ex));
 	else

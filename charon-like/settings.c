@@ -20,6 +20,9 @@ static void settings_free(struct settings *s)
 	for (size_t i = 0; i < s->psk_count; i++)
 		psk_free(&s->psks[i]);
 	free(s->psks);
+	for (size_t i = 0; i < s->ca_count; i++)
+		ca_free(&s->cas[i]);
+	free(s->cas);
 	config_unref(s->config);
 	free(s);
 }
@@ -52,7 +55,8 @@ static void read_all(struct check *check, struct settings *s, const struct confi
 	s->connections = calloc(count_of(root, "connection") + 1, sizeof(*s->connections));
 	s->shunts = calloc(count_of(root, "shunt") + 1, sizeof(*s->shunts));
 	s->psks = calloc(count_of(root, "psk") + 1, sizeof(*s->psks));
-	if (!s->connections || !s->shunts || !s->psks) {
+	s->cas = calloc(count_of(root, "ca") + 1, sizeof(*s->cas));
+	if (!s->connections || !s->shunts || !s->psks || !s->cas) {
 		check->is_out_of_memory = true;
 		return;
 	}
@@ -66,6 +70,8 @@ static void read_all(struct check *check, struct settings *s, const struct confi
 			shunt_read(check, node, &s->shunts[s->shunt_count++]);
 		} else if (strcmp(node->name, "psk") == 0) {
 			psk_read(check, node, &s->psks[s->psk_count++]);
+		} else if (strcmp(node->name, "ca") == 0) {
+			ca_read(check, node, &s->cas[s->ca_count++]);
 		}
 	}
 }
@@ -160,7 +166,7 @@ bool connection_settings_same(const struct connection_settings *a, const struct 
 		       identity_same(&a->local_id, &b->local_id) && range_same(&a->remote, &b->remote) &&
 		       text_same(a->remote_host, b->remote_host) && a->remote_port == b->remote_port &&
 		       identity_same(&a->remote_id, &b->remote_id) && text_same(a->mode, b->mode) &&
-		       text_same(a->auth, b->auth) && a->lifetime == b->lifetime && a->encap == b->encap &&
+		       text_same(a->auth, b->auth) && auth_same(a, b) && a->lifetime == b->lifetime && a->encap == b->encap &&
 		       a->proposals.count == b->proposals.count;
 
 	for (size_t i = 0; is_same && i < a->proposals.count; i++)

@@ -7,10 +7,12 @@
 #ifndef KEYFERRY_SETTINGS_H
 #define KEYFERRY_SETTINGS_H
 #include "address.h"
+#include "certs.h"
 #include "config.h"
 #include "crypto.h"
 #include "identity.h"
 #include "kernel.h"
+#include "keys.h"
 #include "proposal.h"
 #include "secret.h"
 
@@ -65,6 +67,7 @@ enum {
 enum keep { KEEP_PASSIVE, KEEP_ON_DEMAND, KEEP_UP };
 /* A peer that is connected comes again from elsewhere: the new takes the place of the old, the old stays and the new is refused, or both stay. */
 enum unique { UNIQUE_REPLACE, UNIQUE_KEEP, UNIQUE_NEVER };
+enum send_cert { SEND_CERT_ASKED, SEND_CERT_ALWAYS, SEND_CERT_NEVER };
 enum encap { ENCAP_AUTO, ENCAP_YES, ENCAP_NO };     /* UDP encapsulation: when there is a NAT (or the kernel service wants it), always, never */
 
 struct child_settings {
@@ -85,6 +88,13 @@ struct child_settings {
 	const struct config_node *node;
 };
 
+/* Authorities whose certificates peers may have. */
+struct ca_settings {
+	const char *name;
+	struct cert_list certs;              /* trusted, each of them                                                */
+	const struct config_node *node;
+};
+
 struct connection_settings {
 	const char *name;
 	enum keep keep;
@@ -96,6 +106,13 @@ struct connection_settings {
 	struct identity remote_id;           /* type 0: any; not configured: the remote address                      */
 	const char *mode;                    /* "main", "aggressive"                                                 */
 	const char *auth;                    /* "psk", ...                                                           */
+	struct private_key *key;             /* with which we sign; NULL: none                                       */
+	struct cert_list certs;              /* its certificate, then those between it and its authority             */
+	enum send_cert send_cert;
+	struct public_key remote_key;        /* the peer's, whatever certificates say; spki.at NULL: not known       */
+	struct certificate *remote_cert;     /* likewise                                                             */
+	const struct ca_settings **cas;      /* who may have issued the peer's                                       */
+	size_t ca_count;
 	struct ike_transforms proposals;
 	uint32_t lifetime;                   /* seconds                                                              */
 	enum encap encap;
@@ -170,7 +187,7 @@ int settings_new(struct settings **out, struct config *config, const struct cryp
 int settings_again(struct settings **out, const struct settings *old, const struct crypto *crypto, const struct services *services,
 		   const struct log_context *log) MUST_CHECK;
 
-/* Tells of the files of secrets that a configuration names, as far as it can be read. */
+/* Tells of the files of secrets, keys and certificates that a configuration names, as far as it can be read. */
 void settings_secret_files(struct config *config, config_saw *saw, void *arg);
 
 size_t settings_connection_count(const struct settings *s);

@@ -32,6 +32,7 @@ static void local_read(struct check *check, const struct config_node *node, stru
 	if (address && strcmp(address, "%any") != 0 && address_parse(&c->local, address))
 		check_error(check, node, "address '%s' is not an address (192.0.2.1, 2001:db8::1) or %%any", address);
 	id_read(check, node, &c->local_id);
+	auth_local_read(check, node, c);
 }
 
 /* A host whose identity is not configured is known by its address (RFC 2407 4.6.2). */
@@ -61,6 +62,7 @@ static void remote_read(struct check *check, const struct config_node *node, str
 	id_read(check, node, &c->remote_id);
 	if (!config_get(node, "id"))
 		remote_id_default(check, c);
+	auth_remote_read(check, node, c);
 }
 
 static void phase1_read(struct check *check, const struct config_node *node, struct connection_settings *c)
@@ -151,6 +153,7 @@ void connection_free(struct connection_settings *c)
 {
 	identity_free(&c->local_id);
 	identity_free(&c->remote_id);
+	auth_free(c);
 	free(c->proposals.at);
 	for (size_t i = 0; i < c->child_count; i++)
 		free(c->children[i].proposals.at);

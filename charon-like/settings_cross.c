@@ -163,7 +163,7 @@ static void kernel_check(struct check *check, const struct settings *s, const st
 	}
 }
 
-void cross_check(struct check *check, const struct settings *s)
+void cross_check(struct check *check, struct settings *s)
 {
 	const struct config_node *root = config_root(s->config);
 
@@ -171,12 +171,14 @@ void cross_check(struct check *check, const struct settings *s)
 	all_twice_check(check, root, "shunt", "name");
 	all_twice_check(check, root, "plugin", "name");
 	all_twice_check(check, root, "psk", "ids");
+	all_twice_check(check, root, "ca", "name");
 	for (size_t i = 0; i < s->connection_count; i++) {
 		plugins_check(check, &s->connections[i]);
 		key_check(check, s, &s->connections[i]);
 		if (check->services)
 			kernel_check(check, s, &s->connections[i]);
 	}
+	auth_cross_check(check, s);
 	options_cross_check(check, s);
 	quick_check(check, s);
 }

@@ -46,7 +46,7 @@ static const struct element_rule rules[] = {
 		.name = "keyferry",
 		.attributes = nothing,
 		.required = nothing,
-		.children = WORDS("daemon", "plugin", "connection", "shunt", "psk"),
+		.children = WORDS("daemon", "plugin", "connection", "shunt", "psk", "ca"),
 		.once = WORDS("daemon"),
 		.needs = no_needs,
 	}, {
@@ -74,14 +74,14 @@ static const struct element_rule rules[] = {
 		.needs = connection_needs,
 	}, {
 		.name = "local",
-		.attributes = WORDS("address", "id"),
+		.attributes = WORDS("address", "id", "key", "passphrase-file", "cert", "send-cert"),
 		.required = nothing,
 		.children = nothing,
 		.once = nothing,
 		.needs = no_needs,
 	}, {
 		.name = "remote",
-		.attributes = WORDS("address", "id", "port"),
+		.attributes = WORDS("address", "id", "port", "public-key", "cert", "ca"),
 		.required = WORDS("address"),
 		.children = nothing,
 		.once = nothing,
@@ -117,6 +117,13 @@ static const struct element_rule rules[] = {
 		.once = nothing,
 		.needs = no_needs,
 		.no_text = psk_no_text,
+	}, {
+		.name = "ca",
+		.attributes = WORDS("name", "file"),
+		.required = WORDS("name", "file"),
+		.children = nothing,
+		.once = nothing,
+		.needs = no_needs,
 	},
 };
 

@@ -37,6 +37,8 @@ struct settings {
 	size_t shunt_count;
 	struct psk_settings *psks;
 	size_t psk_count;
+	struct ca_settings *cas;
+	size_t ca_count;
 	struct lookup names;                     /* connections                                      */
 	struct lookup hosts;                     /* connections with a single remote host            */
 	const struct connection_settings **ranges; /* the others, the most specific first            */
@@ -105,6 +107,16 @@ void shunt_read(struct check *check, const struct config_node *node, struct shun
 void options_read(struct check *check, const struct config_node *node, struct child_settings *child);
 void options_cross_check(struct check *check, const struct settings *s);
 void psk_read(struct check *check, const struct config_node *node, struct psk_settings *psk);
+/* settings_auth.c: keys and certificates. */
+void auth_local_read(struct check *check, const struct config_node *node, struct connection_settings *c);
+void auth_remote_read(struct check *check, const struct config_node *node, struct connection_settings *c);
+void auth_free(struct connection_settings *c);
+void ca_read(struct check *check, const struct config_node *node, struct ca_settings *ca);
+void ca_free(struct ca_settings *ca);
+void auth_cross_check(struct check *check, struct settings *s);
+bool auth_same(const struct connection_settings *a, const struct connection_settings *b);
+/* Of <connection> or <ca>. */
+void auth_files(const struct config_node *node, config_saw *saw, void *arg);
 void secret_read(struct check *check, const struct config_node *node, struct secret *out);
 /* Relative to the folder of the file that names it. False: no path. */
 bool path_make(char out[PATH_MAX], const struct config_node *node, const char *file);
@@ -119,6 +131,6 @@ int psk_index(struct settings *s) MUST_CHECK;
 bool psk_may_fit(const struct settings *s, const struct connection_settings *c);
 
 /* settings_cross.c: what needs all of them and the plugins. */
-void cross_check(struct check *check, const struct settings *s);
+void cross_check(struct check *check, struct settings *s);
 
 #endif

@@ -205,6 +205,7 @@ void settings_secret_files(struct config *config, config_saw *saw, void *arg)
 
 		if (file && path_make(path, root->children[i], file))
 			saw(arg, path, false);
+		auth_files(root->children[i], saw, arg);
 	}
 }
 

@@ -139,63 +139,6 @@ static void aborted(void)
 	bench_free(bench);
 }
 
-static void waits(void)
-{
-	struct bench *bench = responder();
-
-	bench->process = STEP_WAIT;
-	struct exchange before = *bench_exchange(bench);
-	struct toy toy = *toy_of(bench);
-	bench_receive(bench, SA_PAY, "one", 0);
-	check_nothing_happened(bench, &before, &toy, before.arena.total);
-	CU_ASSERT(bench_exchange(bench)->is_waiting);
-	/* Others are not looked at meanwhile. */
-	bench_receive(bench, SA_PAY, "two", 0);
-	CU_ASSERT_EQUAL(bench->processed, 1);
-	exchange_resume(bench_exchange(bench));
-	CU_ASSERT_EQUAL(bench->processed, 2);
-	bench->process = STEP_OK;
-	exchange_resume(bench_exchange(bench));
-	CU_ASSERT(bench->processed == 3 && bench->sent_count == 1 && !bench_exchange(bench)->is_waiting);
-	CU_ASSERT(bytes_equal(toy_of(bench)->view, bytes_text("one")));
-	exchange_resume(bench_exchange(bench));
-	CU_ASSERT_EQUAL(bench->processed, 3);
-	bench_free(bench);
-}
-
-static void waits_then_ends(void)
-{
-	static const enum verdict last[] = { STEP_DROP, STEP_ABORT };
-
-	for (size_t i = 0; i < COUNT(last); i++) {
-		struct bench *bench = responder();
-		bench->process = STEP_WAIT;
-		bench_receive(bench, SA_PAY, "one", 0);
-		bench->process = last[i];
-		exchange_resume(bench_exchange(bench));
-		CU_ASSERT_EQUAL(bench_exchange(bench) == NULL, last[i] == STEP_ABORT);
-		bench_free(bench);
-	}
-	/* Or the SA ends while it waits. */
-	struct bench *bench = responder();
-	bench->process = STEP_WAIT;
-	bench_receive(bench, SA_PAY, "one", 0);
-	bench_free(bench);
-}
-
-static void build_waits(void)
-{
-	struct bench *bench = bench_new(INITIATOR);
-
-	bench->build = STEP_WAIT;
-	CU_ASSERT_EQUAL(exchange_start(bench->sa, &phase1, NULL), 0);
-	CU_ASSERT(bench->sent_count == 0 && bench_exchange(bench)->is_waiting);
-	bench->build = STEP_OK;
-	exchange_resume(bench_exchange(bench));
-	CU_ASSERT(bench->sent_count == 1 && bench_exchange(bench)->row == 1);
-	bench_free(bench);
-}
-
 /* ---- what is refused before a step sees it ---- */
 
 static void wrong_cover(void)
@@ -565,9 +508,6 @@ static const struct unit_case cases[] = {
 	{ "an initiator begins, and uses the responder's cookie from message 3 on", begins },
 	{ "DROP leaves row, IV, scratch, arena and SA as they were", dropped },
 	{ "ABORT tells the peer and ends exchange and SA", aborted },
-	{ "WAIT runs the same step again when the answer is there", waits },
-	{ "after WAIT a step may still drop, abort or never run again", waits_then_ends },
-	{ "building may WAIT as well", build_waits },
 	{ "a message in the wrong cover is refused before any step sees it", wrong_cover },
 	{ "a message that cannot be decrypted changes no IV", wrong_key },
 	{ "missing, repeated and foreign payloads are refused before any step sees them", wrong_payloads },

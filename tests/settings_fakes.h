@@ -66,7 +66,133 @@ static inline void fake_service(struct services *services, enum service_kind kin
 		abort();
 }
 
-/* Main and Quick Mode, pre-shared keys and interfaces, as a small gateway has them. */
+/* ---- keys and certificates: a file of them has lines "KIND NAME", where KIND is a number of enum key_kind, NAME stands for the public key ---- */
+
+struct fake_line {
+	int kind;
+	char name[64];
+};
+
+/* The next line; false: there is none, or it is no such line. */
+static inline bool fake_line_read(const char **at, struct fake_line *out)
+{
+	int used = 0;
+
+	if (sscanf(*at, "%d %63s\n%n", &out->kind, out->name, &used) != 2)
+		return false;
+	*at += used;
+	return true;
+}
+
+static inline struct bytes fake_spki(const char *name)
+{
+	char *copy = strdup(name);
+
+	if (!copy)
+		abort();
+	return bytes_text(copy);
+}
+
+static inline bool fake_file_read(const char *path, char *out, size_t size, char why[WHY_MAX])
+{
+	FILE *file = fopen(path, "r");
+	size_t len = file ? fread(out, 1, size - 1, file) : 0;
+
+	if (file)
+		fclose(file);
+	else
+		snprintf(why, WHY_MAX, "%s: it is not there", path);
+	out[len] = '\0';
+	return file != NULL;
+}
+
+static inline void fake_key_free(struct private_key *key)
+{
+	free((uint8_t *)key->spki.at);
+	free(key);
+}
+
+/* A file whose first line is "locked" opens with the passphrase "ferry". */
+static inline int fake_key_load(void *state, const struct key_request *request, struct private_key **out, char why[WHY_MAX])
+{
+	char text[256];
+	const char *at = text;
+	struct fake_line line;
+
+	(void)state;
+	if (!fake_file_read(request->where, text, sizeof(text), why))
+		return FAULT_INPUT;
+	bool is_locked = strncmp(text, "locked\n", 7) == 0;
+	if (is_locked && (!request->passphrase.at || strcmp((const char *)request->passphrase.at, "ferry") != 0)) {
+		snprintf(why, WHY_MAX, "%s does not open", request->where);
+		return FAULT_INPUT;
+	}
+	at += is_locked ? 7 : 0;
+	if (!fake_line_read(&at, &line)) {
+		snprintf(why, WHY_MAX, "%s has no key", request->where);
+		return FAULT_INPUT;
+	}
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		abort();
+	**out = (struct private_key){ .kind = (enum key_kind)line.kind, .bits = 2048, .spki = fake_spki(line.name), .free = fake_key_free };
+	atomic_init(&(*out)->refs, 1);
+	return 0;
+}
+
+static inline int fake_public_load(void *state, const struct key_request *request, struct public_key *out, char why[WHY_MAX])
+{
+	struct private_key *key;
+
+	int fault = fake_key_load(state, request, &key, why);
+	if (fault)
+		return fault;
+	*out = (struct public_key){ key->kind, key->bits, key->spki };
+	free(key);
+	return 0;
+}
+
+static inline void fake_certificate_free(struct certificate *certificate)
+{
+	free((uint8_t *)certificate->spki.at);
+	free(certificate);
+}
+
+static inline int fake_cert_load(void *state, struct bytes file, struct cert_list *out, char why[WHY_MAX])
+{
+	char text[1024];
+	const char *at = text;
+	struct fake_line line;
+
+	(void)state;
+	snprintf(text, sizeof(text), "%.*s", (int)file.len, (const char *)file.at);
+	while (fake_line_read(&at, &line)) {
+		struct certificate *certificate = calloc(1, sizeof(*certificate));
+		if (!certificate)
+			abort();
+		*certificate = (struct certificate){ .kind = (enum key_kind)line.kind, .bits = 2048, .spki = fake_spki(line.name), .free = fake_certificate_free };
+		certificate->der = certificate->spki;
+		certificate->not_after = INT64_MAX;
+		snprintf(certificate->subject_text, sizeof(certificate->subject_text), "CN=%s", line.name);
+		atomic_init(&certificate->references, 1);
+		if (cert_list_add(out, certificate, CERT_FILE_COUNT_MAX))
+			abort();
+	}
+	snprintf(why, WHY_MAX, "there is no certificate");
+	return out->count ? 0 : FAULT_INPUT;
+}
+
+static inline void fake_stores(struct services *services)
+{
+	static const struct key_store keys = { .name = "file", .load = fake_key_load, .load_public = fake_public_load };
+	static const struct cert_store certs = { .name = "x509", .load = fake_cert_load };
+	struct provider key = { .ops = &keys, .key = "file", .plugin = "fake" }, cert = { .ops = &certs, .key = "x509", .plugin = "fake" };
+
+	if (services_add(services, SERVICE_KEY, &key, 0) || services_add(services, SERVICE_CERT, &cert, 0))
+		abort();
+}
+
+/* Main and Quick Mode, pre-shared keys, signatures and interfaces, as a small gateway has them. */
 static inline struct services *fake_services(void)
 {
 	struct services *services = services_new();
@@ -76,6 +202,8 @@ static inline struct services *fake_services(void)
 	fake_service(services, SERVICE_EXCHANGE, "1/2");
 	fake_service(services, SERVICE_EXCHANGE, "1/32");
 	fake_service(services, SERVICE_AUTH, "psk");
+	fake_service(services, SERVICE_AUTH, "signature");
+	fake_stores(services);
 	fake_service(services, SERVICE_KERNEL_NET, "linux");
 	return services;
 }

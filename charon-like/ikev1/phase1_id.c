@@ -31,12 +31,27 @@ enum verdict v1_put_id(struct exchange *ex, struct message_out *out)
  * whose remote ID is the peer's is meant.
  */
 struct meant {
-	const struct exchange *ex;
+	struct exchange *ex;
+	struct bytes octets, proof;
+	enum verdict verdict;        /* of the last whose identity fits             */
+	bool is_tried;               /* there was one                               */
+	struct auth_failure failure; /* of the first of these                       */
 };
+
+/* Of a method that is not keyed: whether the proof is taken depends on whom the connection trusts. */
+static bool is_proven(struct meant *meant, const struct connection_settings *c)
+{
+	struct auth_failure other;
+
+	meant->verdict = v1_phase1(meant->ex)->auth->check(meant->ex, c, meant->octets, meant->proof, meant->is_tried ? &other : &meant->failure);
+	meant->is_tried = true;
+	/* With any other verdict than that it is not this one there is nothing to look for. */
+	return meant->verdict != STEP_DROP;
+}
 
 static bool is_meant(const struct connection_settings *c, void *arg)
 {
-	const struct meant *meant = arg;
+	struct meant *meant = arg;
 	const struct phase1 *ph1 = v1_phase1(meant->ex);
 	bool offers_it = false;
 
@@ -44,7 +59,8 @@ static bool is_meant(const struct connection_settings *c, void *arg)
 		return false;
 	for (size_t i = 0; i < c->proposals.count && !offers_it; i++)
 		offers_it = ike_transform_same(&c->proposals.at[i], &ph1->transform);
-	return offers_it && identity_matches(&c->remote_id, &ph1->peer_id) && ph1->auth->fits(meant->ex, c, &ph1->peer_id);
+	return offers_it && identity_matches(&c->remote_id, &ph1->peer_id) && ph1->auth->fits(meant->ex, c, &ph1->peer_id) &&
+	       (ph1->auth->is_keyed || is_proven(meant, c));
 }
 
 enum verdict v1_keep_id(struct exchange *ex, const struct message *in)
@@ -80,35 +96,48 @@ static enum verdict check_place(struct exchange *ex)
 			identity_text(theirs, &ph1->peer_id), engine->daemon.sas_max);
 }
 
-/* Only once HASH or SIG was right does it matter whom the ID names. */
-static enum verdict find_connection(struct exchange *ex)
+#define WRONG_ID "the peer says it is %s, connection %s expects %s: correct id= of <remote> here, or the peer's own ID"
+
+/* What only who has the key can encrypt is authentic, and ends the exchange. */
+static enum verdict refuse_id(struct exchange *ex)
 {
-	struct phase1 *ph1 = v1_phase1(ex);
+	const struct phase1 *ph1 = v1_phase1(ex);
 	char theirs[IDENTITY_TEXT_MAX], ours[IDENTITY_TEXT_MAX];
 
-	if (ex->role == RESPONDER) {
-		struct meant meant = { ex };
-		const struct connection_settings *c =
-			settings_match(ex->sa->settings, &ex->sa->local, &ex->sa->remote, is_meant, &meant);
-		if (c) {
-			ph1->connection = c;
-			return check_place(ex);
-		}
-	} else if (identity_matches(&ph1->connection->remote_id, &ph1->peer_id)) {
-		return STEP_OK;
-	}
-	return ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch",
-			"the peer says it is %s, connection %s expects %s: correct id= of <remote> here, or the peer's own ID",
-			identity_text(theirs, &ph1->peer_id), ph1->connection->name, identity_text(ours, &ph1->connection->remote_id));
+	identity_text(theirs, &ph1->peer_id);
+	identity_text(ours, &ph1->connection->remote_id);
+	if (ph1->auth->is_keyed)
+		return ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch", WRONG_ID, theirs, ph1->connection->name, ours);
+	return ex_refuse(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch", WRONG_ID, theirs, ph1->connection->name, ours);
+}
+
+/* As responder there may be several whom the ID fits; as initiator it is the one that we began with. */
+static enum verdict find_connection(struct exchange *ex, struct meant *meant)
+{
+	struct phase1 *ph1 = v1_phase1(ex);
+	const struct connection_settings *c = ph1->connection;
+
+	if (ex->role == RESPONDER)
+		c = settings_match(ex->sa->settings, &ex->sa->local, &ex->sa->remote, is_meant, meant);
+	else if (!identity_matches(&c->remote_id, &ph1->peer_id) || !(ph1->auth->is_keyed || is_proven(meant, c)))
+		c = NULL;
+	if (!c && meant->is_tried)
+		return ex_refuse(ex, NOTIFY_AUTHENTICATION_FAILED, meant->failure.code, "%s", meant->failure.why);
+	if (!c)
+		return refuse_id(ex);
+	TRY(meant->verdict);
+	ph1->connection = c;
+	return ex->role == RESPONDER ? check_place(ex) : STEP_OK;
 }
 
 /*
  * RFC 2409 5: HASH_I = prf(SKEYID, g^xi | g^xr | CKY-I | CKY-R | SAi_b | IDii_b), HASH_R with
  * initiator and responder exchanged, but SAi_b always.
  */
-static int compute_proof(const struct exchange *ex, enum role prover, uint8_t out[HASH_SIZE_MAX])
+static int compute_proof(const struct exchange *ex, enum role prover, uint8_t out[HASH_SIZE_MAX], struct bytes *octets)
 {
 	const struct phase1 *ph1 = v1_phase1(ex);
+	const struct mac_alg *own = ph1->auth->proof_prf ? ph1->auth->proof_prf(ex) : NULL, *prf = own ? own : ph1->transform.prf_alg;
 	enum role other = role_other(prover);
 	const uint8_t *cookie[2] = { ex->sa->cookie[INITIATOR], ph1->cookie_r };
 	struct bytes in[] = {
@@ -116,19 +145,21 @@ static int compute_proof(const struct exchange *ex, enum role prover, uint8_t ou
 		ph1->id_body[prover],
 	};
 
-	return ph1->transform.prf_alg->run(ph1->skeyid, in, COUNT(in), out);
+	*octets = bytes_of(out, prf->size);
+	return prf->run(ph1->skeyid, in, COUNT(in), out);
 }
 
 enum verdict v1_put_proof(struct exchange *ex, struct message_out *out)
 {
 	struct phase1 *ph1 = v1_phase1(ex);
-	uint8_t octets[HASH_SIZE_MAX];
+	uint8_t hash[HASH_SIZE_MAX];
+	struct bytes octets;
 
-	int fault = compute_proof(ex, ex->role, octets);
+	int fault = compute_proof(ex, ex->role, hash, &octets);
 	if (fault < 0)
 		return ex_fault(ex, "computing HASH_I or HASH_R failed", fault);
 	struct writer *w = message_open(out, ph1->auth->carrier);
-	enum verdict verdict = ph1->auth->prove(ex, bytes_of(octets, ph1->transform.prf_alg->size), w);
+	enum verdict verdict = ph1->auth->prove(ex, octets, w);
 	message_close(out);
 	return verdict;
 }
@@ -154,14 +185,16 @@ static void take_notice(struct exchange *ex, const struct v1_notice *notice)
 enum verdict v1_check_proof(struct exchange *ex, const struct message *in)
 {
 	struct phase1 *ph1 = v1_phase1(ex);
-	uint8_t octets[HASH_SIZE_MAX];
+	struct meant meant = { .ex = ex, .proof = message_payload(in, ph1->auth->carrier), .verdict = STEP_OK };
+	uint8_t hash[HASH_SIZE_MAX];
 	size_t i = 0;
 
-	int fault = compute_proof(ex, role_other(ex->role), octets);
+	int fault = compute_proof(ex, role_other(ex->role), hash, &meant.octets);
 	if (fault < 0)
 		return ex_fault(ex, "computing HASH_I or HASH_R failed", fault);
-	TRY(ph1->auth->check(ex, bytes_of(octets, ph1->transform.prf_alg->size), message_payload(in, ph1->auth->carrier)));
-	TRY(find_connection(ex));
+	if (ph1->auth->is_keyed && ph1->auth->check(ex, ph1->connection, meant.octets, meant.proof, &meant.failure) != STEP_OK)
+		return ex_drop(ex, meant.failure.code, "%s", meant.failure.why);
+	TRY(find_connection(ex, &meant));
 	for (const struct payload_view *payload; (payload = message_next(in, PAY_NOTIFY, &i));) {
 		struct v1_notice notice;
 		if (v1_read_notice(&notice, payload) == 0)

@@ -14,6 +14,13 @@ static const struct auth_method *find_auth(const struct exchange *ex, const stru
 	return provider ? provider->ops : NULL;
 }
 
+static void set_auth(struct exchange *ex, const struct auth_method *auth)
+{
+	v1_phase1(ex)->auth = auth;
+	ex->carrier = auth->carrier;
+	ex->is_keyed = auth->is_keyed;
+}
+
 enum verdict v1_begin_phase1(struct exchange *ex, const void *unused)
 {
 	struct phase1 *ph1 = v1_phase1(ex);
@@ -26,7 +33,7 @@ enum verdict v1_begin_phase1(struct exchange *ex, const void *unused)
 	if (!ph1->auth)
 		return ex_abort(ex, 0, "no-auth-plugin", "no plugin authenticates by %s: install auth-%s.so", ph1->connection->auth,
 				ph1->connection->auth);
-	ex->carrier = ph1->auth->carrier;
+	set_auth(ex, ph1->auth);
 	return STEP_OK;
 }
 
@@ -37,7 +44,8 @@ enum verdict v1_put_offer(struct exchange *ex, struct message_out *out)
 	uint8_t body[SA_BODY_MAX];
 	struct writer w = writer_over(body, sizeof(body));
 
-	ike_offers_put(&w, &c->proposals, &ph1->auth->v1_id, 1, c->lifetime);
+	uint16_t v1_id = ph1->auth->v1_id(c);
+	ike_offers_put(&w, &c->proposals, &v1_id, 1, c->lifetime);
 	if (w.failed)
 		return ex_fault(ex, "the offer does not fit an SA payload", FAULT_FULL);
 	ph1->sa_body = arena_keep(&ex->arena, writer_bytes(&w));
@@ -73,7 +81,8 @@ static bool try_connection(const struct connection_settings *c, void *arg)
 	if (!auth || strcmp(c->mode, choice->ex->mode->word) != 0)
 		return false;
 	/* The text is costly, and one is enough: anybody can make us look through all connections. */
-	choice->index = ike_choose(choice->offers, &c->proposals, &auth->v1_id, 1, choice->nearest ? NULL : choice->why);
+	uint16_t v1_id = auth->v1_id(c);
+	choice->index = ike_choose(choice->offers, &c->proposals, &v1_id, 1, choice->nearest ? NULL : choice->why);
 	if (choice->index >= 0) {
 		choice->auth = auth;
 		return true;
@@ -109,8 +118,7 @@ enum verdict v1_choose(struct exchange *ex, const struct message *in)
 	if (!ph1->connection)
 		return refuse_offer(ex, &choice);
 	const struct ike_offer *offer = &offers.at[choice.index];
-	ph1->auth = choice.auth;
-	ex->carrier = ph1->auth->carrier;
+	set_auth(ex, choice.auth);
 	ph1->transform = offer->transform;
 	ph1->proposal_number = offer->proposal_number;
 	ph1->transform_number = offer->transform_number;
@@ -145,7 +153,8 @@ enum verdict v1_accept(struct exchange *ex, const struct message *in)
 		return ex_drop(ex, "malformed", "the SA payload is malformed: %s", why);
 	if (answer.count != 1)
 		return ex_drop(ex, "bad-choice", "the peer chose %zu transforms, not one", answer.count);
-	if (ike_choose(&answer, &c->proposals, &ph1->auth->v1_id, 1, why) < 0)
+	uint16_t v1_id = ph1->auth->v1_id(c);
+	if (ike_choose(&answer, &c->proposals, &v1_id, 1, why) < 0)
 		return ex_drop(ex, "bad-choice", "the peer chose what we did not offer: %s", why);
 	ph1->transform = answer.at[0].transform;
 	ph1->lifetime = v1_shorter_lifetime(c->lifetime, answer.at[0].lifetime);

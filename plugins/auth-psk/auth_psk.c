@@ -54,14 +54,18 @@ static void psk_explain(const struct exchange *ex, char *out, size_t size)
 	snprintf(out, size, "the PSKs differ, or the peer chose another one; ours is %s", how);
 }
 
-static enum verdict psk_check(struct exchange *ex, struct bytes octets, struct bytes proof)
+static enum verdict psk_check(struct exchange *ex, const struct connection_settings *c, struct bytes octets, struct bytes proof,
+			      struct auth_failure *failure)
 {
 	char why[WHY_MAX + 80];
 
+	(void)c;
 	if (secret_equal(octets, proof))
 		return STEP_OK;
 	psk_explain(ex, why, sizeof(why));
-	return ex_drop(ex, "psk-mismatch", "the HASH of message %zu is wrong: %s", ex->row + 1, why);
+	snprintf(failure->code, sizeof(failure->code), "psk-mismatch");
+	snprintf(failure->why, sizeof(failure->why), "the HASH of message %zu is wrong: %s", ex->row + 1, why);
+	return STEP_DROP;
 }
 
 static bool psk_fits(const struct exchange *ex, const struct connection_settings *c, const struct identity *remote_id)
@@ -73,10 +77,17 @@ static bool psk_fits(const struct exchange *ex, const struct connection_settings
 	return used && other && secret_equal(secret_bytes(&used->secret), secret_bytes(&other->secret));
 }
 
+static uint16_t psk_v1_id(const struct connection_settings *c)
+{
+	(void)c;
+	return 1;
+}
+
 static const struct auth_method psk_method = {
 	.name = "psk",
-	.v1_id = 1,
 	.carrier = PAY_HASH,
+	.is_keyed = true,
+	.v1_id = psk_v1_id,
 	.skeyid = psk_skeyid,
 	.prove = psk_prove,
 	.check = psk_check,

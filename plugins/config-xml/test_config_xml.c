@@ -135,7 +135,7 @@ static bool schema_accepts(const char *name)
 
 static const char *const examples[] = {
 	"two-gateways.xml", "road-warrior-psk.xml", "many-children.xml", "ipv6.xml", "transport.xml", "shunts.xml",
-	"xfrm-interface.xml",
+	"xfrm-interface.xml", "public-keys.xml",
 };
 
 static void copy_example(const char *name)
@@ -157,6 +157,9 @@ static void test_examples(void)
 	static const char *const secrets[] = { "office.psk", "road-warriors.psk", "branch.psk", "six.psk", "database.psk" };
 	struct run run;
 
+	/* As the fake plugin reads them: ECDSA. */
+	put_file("left.key", "1 left\n", 0600);
+	put_file("right.pub", "1 right\n", 0644);
 	for (size_t i = 0; i < COUNT(secrets); i++)
 		put_file(secrets[i], "a secret of some length\n", 0600);
 	for (size_t i = 0; i < COUNT(examples); i++) {

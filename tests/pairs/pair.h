@@ -104,7 +104,14 @@ struct pair {
 	unsigned sent;               /* packets since pair_reset()                */
 	wire_filter *filter;
 	void *filter_arg;
+	const struct pair_file *files;
 	bool echo_log;               /* print lines as they come: for debugging   */
+};
+
+/* A file beside a configuration, which may name it. */
+struct pair_file {
+	const char *name, *content;
+	size_t len;                  /* 0: of the text */
 };
 
 struct pair_options {
@@ -113,6 +120,8 @@ struct pair_options {
 	const char *left_crypto, *right_crypto; /* backend; NULL: "openssl"               */
 	uint32_t kernel_features;
 	unsigned shards;                     /* of each side; 0: one                              */
+	const struct pair_file *files;       /* beside both configurations, ends with a NULL name; NULL: none */
+	const struct plugin *const *linked;  /* plugins of the test's own on both sides, NULL-terminated; NULL: none */
 	const char *skip;                    /* a plugin that is not loaded on the right  */
 };
 

@@ -179,11 +179,11 @@ static void give_up(const struct side *side, const char *what)
 	exit(EXIT_FAILURE);
 }
 
-static void write_file(const char *folder, const char *name, const char *content, char path[256])
+static void write_file(const char *folder, const char *name, struct bytes content, char path[256])
 {
 	snprintf(path, 256, "%s/%s", folder, name);
 	FILE *file = fopen(path, "w");
-	if (!file || fputs(content, file) < 0 || fclose(file) != 0 || chmod(path, 0600) != 0) {
+	if (!file || fwrite(content.at, 1, content.len, file) != content.len || fclose(file) != 0 || chmod(path, 0600) != 0) {
 		perror(path);
 		exit(EXIT_FAILURE);
 	}
@@ -207,6 +207,18 @@ static struct config *read_config(struct side *side, const char *path)
 	return config;
 }
 
+static void each_file(const struct pair *pair, const char *folder, bool remove)
+{
+	char path[256];
+
+	for (const struct pair_file *it = pair->files; it && it->name; it++) {
+		if (remove && snprintf(path, sizeof(path), "%s/%s", folder, it->name) > 0)
+			unlink(path);
+		else
+			write_file(folder, it->name, it->len ? bytes_of(it->content, it->len) : bytes_text(it->content), path);
+	}
+}
+
 struct settings *side_read(struct side *side, const char *xml, const char *psk)
 {
 	struct settings *settings = NULL;
@@ -214,8 +226,9 @@ struct settings *side_read(struct side *side, const char *xml, const char *psk)
 
 	if (!mkdtemp(folder))
 		give_up(side, "no folder in /tmp");
-	write_file(folder, "psk", psk, psk_path);
-	write_file(folder, "keyferry.xml", xml, path);
+	write_file(folder, "psk", bytes_text(psk), psk_path);
+	write_file(folder, "keyferry.xml", bytes_text(xml), path);
+	each_file(side->pair, folder, false);
 	struct config *config = read_config(side, path);
 	if (daemon_settings_read(&side->engine.daemon, config, log_root(side->log)) < 0 ||
 	    settings_new(&settings, config, side->crypto, side->services, log_root(side->log)) < 0)
@@ -223,6 +236,7 @@ struct settings *side_read(struct side *side, const char *xml, const char *psk)
 	config_unref(config);
 	unlink(path);
 	unlink(psk_path);
+	each_file(side->pair, folder, true);
 	rmdir(folder);
 	return settings;
 }
@@ -235,14 +249,14 @@ static const char *plugin_folder(char out[512])
 	return out;
 }
 
-static void load_plugins(struct side *side, const char *crypto, const char *skip)
+static void load_plugins(struct side *side, const char *crypto, const char *skip, const struct plugin *const *linked)
 {
 	char folder[512];
 	const char *skipped[] = { "kernel-tun", skip, NULL };
 	const char *backends[] = { crypto ? crypto : "openssl", NULL };
-	struct plugins_options options = { .folder = plugin_folder(folder), .skip = skipped };
+	struct plugins_options options = { .folder = plugin_folder(folder), .skip = skipped, .linked = linked };
 
-	side->core = (struct core){ .log = side->log, .bus = side->bus, .main_loop = side->loop };
+	side->core = (struct core){ .log = side->log, .bus = side->bus, .helpers = helpers_new(2), .main_loop = side->loop };
 	if (plugins_load(&side->plugins, &side->core, &options) < 0)
 		give_up(side, "the plugins cannot be loaded");
 	side->services = side->core.services;
@@ -338,13 +352,15 @@ static void side_init(struct pair *pair, unsigned which, const struct pair_optio
 	side->log = log_new(&log_options);
 	side->loop = loop_new(&clock);
 	side->bus = bus_new();
-	load_plugins(side, which == LEFT ? options->left_crypto : options->right_crypto, which == RIGHT ? options->skip : NULL);
+	load_plugins(side, which == LEFT ? options->left_crypto : options->right_crypto, which == RIGHT ? options->skip : NULL,
+		     options->linked);
 	side->settings = side_read(side, which == LEFT ? options->left : options->right, which == LEFT ? options->left_psk : options->right_psk);
 	fake_kernel_init(&side->kernel, which, options->kernel_features);
 	side->subscription = bus_subscribe(side->bus, side->loop, ~UINT64_C(0), take_event, side);
 	struct engine *engine = &side->engine;
 	engine->log = log_root(side->log);
 	engine->bus = side->bus;
+	engine->helpers = side->core.helpers;
 	engine->services = side->services;
 	engine->crypto = side->crypto;
 	engine->transport = (struct transport){ .send = pair_send, .source = fake_source, .state = side };
@@ -368,6 +384,7 @@ struct pair *pair_new(const struct pair_options *options)
 	if (!pair)
 		exit(EXIT_FAILURE);
 	pair->now = 1000;
+	pair->files = options->files;
 	pair->echo_log = getenv("PAIR_ECHO") != NULL;
 	side_init(pair, LEFT, options);
 	side_init(pair, RIGHT, options);
@@ -377,6 +394,7 @@ struct pair *pair_new(const struct pair_options *options)
 static void side_free(struct side *side)
 {
 	intents_free(side->intents);
+	helpers_free(side->core.helpers);
 	for (unsigned i = 0; i < side->engine.shard_count; i++)
 		shard_free(side->shards[i]);
 	while (loop_turn(side->loop))

@@ -6,6 +6,7 @@
 #ifndef KEYFERRY_TAMPER_H
 #define KEYFERRY_TAMPER_H
 #include "pair.h"
+#include "test_keys.h"
 
 enum {
 	/* Packets of a "t" that comes up undisturbed: Main Mode 1 to 6, Quick Mode 1 to 3; then the two deletes when it goes down. */
@@ -14,9 +15,62 @@ enum {
 	PATIENCE = 200000,
 };
 
+/* By which both ends prove who they are; NULL: a pre-shared key. */
+static const struct test_key *tamper_key;
+
+/* All cases once with a pre-shared key, then with signatures. CUnit runs them in order. */
+static const struct unit_case *tamper_cases;
+static size_t tamper_case_count, tamper_case_next;
+
+static inline void tamper_run_next(void)
+{
+	size_t i = tamper_case_next++;
+
+	tamper_key = i < tamper_case_count ? NULL : &test_keys[1];
+	tamper_cases[i % tamper_case_count].run();
+}
+
+static inline int tamper_main(const char *suite, const struct unit_case *cases, size_t count)
+{
+	struct unit_case *all = calloc(2 * count, sizeof(*all));
+	char(*says)[200] = calloc(count, sizeof(*says));
+
+	tamper_cases = cases;
+	tamper_case_count = count;
+	for (size_t i = 0; i < count; i++) {
+		snprintf(says[i], sizeof(says[i]), "with signatures %s", cases[i].says);
+		all[i] = (struct unit_case){ cases[i].says, tamper_run_next };
+		all[count + i] = (struct unit_case){ says[i], tamper_run_next };
+	}
+	int status = unit_run(suite, all, 2 * count);
+	free(says);
+	free(all);
+	return status;
+}
+
+#define TAMPER_MAIN(suite, cases)                                                        \
+	int main(void)                                                                   \
+	{                                                                                \
+		return tamper_main(suite, cases, sizeof(cases) / sizeof((cases)[0]));    \
+	}
+
+static inline const struct pair_file *tamper_files(void)
+{
+	static struct pair_file files[5];
+
+	for (int i = 0; tamper_key && i < SIDES; i++) {
+		files[2 * i] = (struct pair_file){ i == LEFT ? "left.key" : "right.key", tamper_key->private_pem[i], 0 };
+		files[2 * i + 1] = (struct pair_file){ i == LEFT ? "left.pub" : "right.pub", tamper_key->public_pem[i], 0 };
+	}
+	return tamper_key ? files : NULL;
+}
+
 /* `ike` is the proposal of phase 1, `daemon` the attributes of <daemon>. */
 static inline struct pair *tamper_new_with(const char *ike, const char *daemon)
 {
+	static const char *const local_key[] = { "key=\"left.key\"", "key=\"right.key\"" };
+	static const char *const remote_key[] = { "public-key=\"right.pub\"", "public-key=\"left.pub\"" };
+	const char *auth = tamper_key ? "signature" : "psk";
 	static const char *const host[] = { "192.0.2.1", "192.0.2.2" }, *const other[] = { "198.51.100.1", "198.51.100.2" };
 	static const char psk[] = "a pre-shared key of some length\n";
 	char document[SIDES][4096];
@@ -24,16 +78,17 @@ static inline struct pair *tamper_new_with(const char *ike, const char *daemon)
 	for (int i = 0; i < SIDES; i++)
 		snprintf(document[i], sizeof(document[i]),
 			 "<keyferry xmlns=\"urn:keyferry:1\"><daemon %s/>"
-			 "<connection name=\"t\" dpd=\"no\"><local address=\"%s\"/><remote address=\"%s\"/>"
-			 "<phase1 proposals=\"%s\" lifetime=\"24h\"/>"
+			 "<connection name=\"t\" dpd=\"no\"><local address=\"%s\" %s/><remote address=\"%s\" %s/>"
+			 "<phase1 auth=\"%s\" proposals=\"%s\" lifetime=\"24h\"/>"
 			 "<child name=\"c\" proposals=\"aes128gcm16\" lifetime=\"24h\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\"/></connection>"
-			 "<connection name=\"s\" dpd=\"no\"><local address=\"%s\"/><remote address=\"%s\"/>"
-			 "<phase1 proposals=\"%s\" lifetime=\"24h\"/>"
+			 "<connection name=\"s\" dpd=\"no\"><local address=\"%s\" %s/><remote address=\"%s\" %s/>"
+			 "<phase1 auth=\"%s\" proposals=\"%s\" lifetime=\"24h\"/>"
 			 "<child name=\"c\" proposals=\"aes128gcm16\" lifetime=\"24h\" local=\"10.%d.9.0/24\" remote=\"10.%d.9.0/24\"/></connection>"
 			 "<psk ids=\"%s %s\" file=\"psk\"/><psk ids=\"%s %s\" file=\"psk\"/></keyferry>",
-			 daemon, host[i], host[!i], ike, i + 1, !i + 1, other[i], other[!i], ike, i + 1, !i + 1, host[0], host[1], other[0],
+			 daemon, host[i], tamper_key ? local_key[i] : "", host[!i], tamper_key ? remote_key[i] : "", auth, ike, i + 1, !i + 1,
+			 other[i], tamper_key ? local_key[i] : "", other[!i], tamper_key ? remote_key[i] : "", auth, ike, i + 1, !i + 1, host[0], host[1], other[0],
 			 other[1]);
-	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = psk, .right_psk = psk };
+	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = psk, .right_psk = psk, .files = tamper_files() };
 	struct pair *pair = pair_new(&options);
 	if (shard_up(pair->side[LEFT].shards[0], "s", NULL) < 0)
 		abort();

@@ -138,4 +138,4 @@ static const struct unit_case cases[] = {
 	{ "a bit flipped in every packet does no harm", every_packet },
 };
 
-UNIT_MAIN("pairs-flip", cases)
+TAMPER_MAIN("pairs-flip", cases)

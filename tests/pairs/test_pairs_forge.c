@@ -404,4 +404,4 @@ static const struct unit_case cases[] = {
 	{ "a responder answers message 1 with no more octets than it had, and never unasked (CVE-2016-5361)", amplification },
 };
 
-UNIT_MAIN("pairs-forge", cases)
+TAMPER_MAIN("pairs-forge", cases)

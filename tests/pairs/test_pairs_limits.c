@@ -140,4 +140,4 @@ static const struct unit_case cases[] = {
 	{ "a phase 1 that is under way when its connection is changed does not come up", reload },
 };
 
-UNIT_MAIN("pairs-limits", cases)
+TAMPER_MAIN("pairs-limits", cases)

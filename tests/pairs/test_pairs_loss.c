@@ -34,4 +34,4 @@ static const struct unit_case cases[] = {
 	{ "200 tunnels of 200 come up while a fifth of the packets is lost and others are doubled and late", lossy },
 };
 
-UNIT_MAIN("pairs-loss", cases)
+TAMPER_MAIN("pairs-loss", cases)

@@ -328,4 +328,4 @@ static const struct unit_case cases[] = {
 	{ "offers refused and accepted under the same cookies do no harm (CVE-2023-30570)", refused_first },
 };
 
-UNIT_MAIN("pairs-payloads", cases)
+TAMPER_MAIN("pairs-payloads", cases)

@@ -409,4 +409,4 @@ static const struct unit_case cases[] = {
 	{ "a child may be deleted while its Quick Mode runs", deleted_under_way },
 };
 
-UNIT_MAIN("pairs-peer", cases)
+TAMPER_MAIN("pairs-peer", cases)

@@ -225,4 +225,4 @@ static const struct unit_case cases[] = {
 	{ "deletes may be lost, repeated, late, cut or extended", deletes },
 };
 
-UNIT_MAIN("pairs-wire", cases)
+TAMPER_MAIN("pairs-wire", cases)
