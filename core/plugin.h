@@ -24,7 +24,7 @@ enum service_kind {
 	SERVICE_CRYPTO,            /* struct crypto_backend, crypto.h; key its name, "gnutls"       */
 	SERVICE_KEY,               /* struct key_store, keys.h; key where keys are: "file"          */
 	SERVICE_CERT,              /* struct cert_store, certs.h; key "x509"                        */
-	SERVICE_CERT_CHECK,        /* struct cert_check, certs.h; key "revocation"                  */
+	SERVICE_CERT_CHECK,        /* struct cert_check, cert_check.h; key "revocation"             */
 	SERVICE_FETCH,             /* struct fetcher, fetch.h; key the scheme: "https"              */
 	SERVICE_KERNEL_IPSEC,      /* struct kernel_ipsec, kernel.h; key its name, "tun"            */
 	SERVICE_KERNEL_NET,        /* struct kernel_net, kernel_net.h; key its name, "linux"        */
