@@ -23,7 +23,7 @@ static int attach(void *state, const struct log_context *log)
 
 	h->log = log;
 	pthread_mutex_lock(&h->lock);
-	int error = netlink_open(&h->netlink);
+	int error = netlink_open(&h->netlink, NETLINK_ROUTE, 0);
 	if (!error) {
 		rules_find(h);
 		devices_find(h);

@@ -300,6 +300,8 @@ void routes_find(struct host_net *h)
 		struct nlmsghdr *request = netlink_request(&h->netlink, RTM_GETROUTE, NLM_F_DUMP, sizeof(struct rtmsg), &at);
 
 		((struct rtmsg *)at)->rtm_family = families[i];
+		/* Kernels since 4.20 leave out what is not asked for, of which there may be a million. */
+		((struct rtmsg *)at)->rtm_protocol = KERNEL_PROTOCOL;
 		(void)!netlink_talk(&h->netlink, request, take_route, h);
 	}
 }

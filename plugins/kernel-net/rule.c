@@ -8,7 +8,7 @@
 
 /* By priority. What has our mark, IKE and ESP itself, skips them all: "not" would also turn round what else a rule matches. */
 enum order { ORDER_SKIP, ORDER_OWN, ORDER_ALL, ORDER_NEAR, ORDER_OWN_WIDE, ORDER_ALL_WIDE, ORDER_END };
-enum { LEFTOVERS_MAX = 64 };
+enum { LEFTOVERS_MAX = 64, LEFTOVER_LEN = 512 };
 
 #define IN(table) (1u << (table))
 
@@ -98,7 +98,7 @@ int rules_set(struct host_net *h, uint8_t family)
 struct found {
 	struct host_net *h;
 	size_t count;
-	struct { _Alignas(struct nlmsghdr) uint8_t octets[NETLINK_REQUEST]; } others[LEFTOVERS_MAX];
+	struct { _Alignas(struct nlmsghdr) uint8_t octets[LEFTOVER_LEN]; } others[LEFTOVERS_MAX];
 };
 
 static void take_rule(const struct nlmsghdr *message, void *arg)
@@ -115,7 +115,7 @@ static void take_rule(const struct nlmsghdr *message, void *arg)
 	uint32_t order = netlink_number(all[FRA_PRIORITY]) - found->h->options.priority, table = netlink_number(all[FRA_TABLE]);
 	if (order < RULES && (orders[order].table < 0 || table == found->h->options.table + (unsigned)orders[order].table))
 		found->h->has_rule[head->family == AF_INET6][order] = true;
-	else if (found->count < LEFTOVERS_MAX && message->nlmsg_len <= NETLINK_REQUEST)
+	else if (found->count < LEFTOVERS_MAX && message->nlmsg_len <= LEFTOVER_LEN)
 		memcpy(found->others[found->count++].octets, message, message->nlmsg_len);
 }
 

@@ -57,8 +57,9 @@ int device_open(struct device *d, const char *name, const struct log_context *lo
 /* Without a link-local address the device neither looks for duplicates nor for routers: nothing leaves by itself. */
 static int set_quiet(struct device *d, struct netlink *n)
 {
-	struct nlmsghdr *request = netlink_request(n, RTM_NEWLINK, NLM_F_ACK);
-	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
+	void *at;
+	struct nlmsghdr *request = netlink_request(n, RTM_NEWLINK, 0, sizeof(struct ifinfomsg), &at);
+	struct ifinfomsg *info = at;
 
 	info->ifi_index = d->index;
 	struct nlattr *families = mnl_attr_nest_start(request, IFLA_AF_SPEC);
@@ -71,8 +72,9 @@ static int set_quiet(struct device *d, struct netlink *n)
 
 static int set_up(struct device *d, struct netlink *n)
 {
-	struct nlmsghdr *request = netlink_request(n, RTM_NEWLINK, NLM_F_ACK);
-	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
+	void *at;
+	struct nlmsghdr *request = netlink_request(n, RTM_NEWLINK, 0, sizeof(struct ifinfomsg), &at);
+	struct ifinfomsg *info = at;
 
 	info->ifi_index = d->index;
 	info->ifi_flags = info->ifi_change = IFF_UP;

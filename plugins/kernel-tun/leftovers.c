@@ -36,47 +36,43 @@ static void keep(struct listing *l, const struct nlmsghdr *message)
 	++*l->count;
 }
 
-static int find_protocol(const struct nlattr *attribute, void *data)
+static void take_rule(const struct nlmsghdr *rule, void *arg)
 {
-	if (mnl_attr_get_type(attribute) == FRA_PROTOCOL && mnl_attr_validate(attribute, MNL_TYPE_U8) >= 0)
-		*(uint8_t *)data = mnl_attr_get_u8(attribute);
-	return MNL_CB_OK;
-}
+	const struct nlattr *all[FRA_MAX + 1];
 
-static int take_rule(const struct nlmsghdr *rule, void *arg)
-{
-	uint8_t protocol = 0;
-
-	if (rule->nlmsg_type == RTM_NEWRULE && rule->nlmsg_len <= NETLINK_REQUEST &&
-	    mnl_attr_parse(rule, sizeof(struct fib_rule_hdr), find_protocol, &protocol) >= 0 && protocol == KERNEL_PROTOCOL)
+	if (rule->nlmsg_type != RTM_NEWRULE || rule->nlmsg_len > NETLINK_REQUEST || mnl_nlmsg_get_payload_len(rule) < sizeof(struct fib_rule_hdr))
+		return;
+	netlink_attributes(rule, sizeof(struct fib_rule_hdr), all, FRA_MAX);
+	if (all[FRA_PROTOCOL] && mnl_attr_validate(all[FRA_PROTOCOL], MNL_TYPE_U8) >= 0 &&
+	    mnl_attr_get_u8(all[FRA_PROTOCOL]) == KERNEL_PROTOCOL)
 		keep(arg, rule);
-	return MNL_CB_OK;
 }
 
 /* Those to its device went with that. */
-static int take_route(const struct nlmsghdr *route, void *arg)
+static void take_route(const struct nlmsghdr *route, void *arg)
 {
 	const struct rtmsg *head = mnl_nlmsg_get_payload(route);
 
-	if (route->nlmsg_type == RTM_NEWROUTE && route->nlmsg_len <= NETLINK_REQUEST && head->rtm_protocol == KERNEL_PROTOCOL &&
-	    head->rtm_type == RTN_PROHIBIT)
+	if (route->nlmsg_type == RTM_NEWROUTE && route->nlmsg_len <= NETLINK_REQUEST && mnl_nlmsg_get_payload_len(route) >= sizeof(*head) &&
+	    head->rtm_protocol == KERNEL_PROTOCOL && head->rtm_type == RTN_PROHIBIT)
 		keep(arg, route);
-	return MNL_CB_OK;
 }
 
 static int list_rules(struct listing *l, struct netlink *n, uint8_t family)
 {
-	struct nlmsghdr *request = netlink_request(n, RTM_GETRULE, NLM_F_DUMP);
+	void *at;
+	struct nlmsghdr *request = netlink_request(n, RTM_GETRULE, NLM_F_DUMP, sizeof(struct fib_rule_hdr), &at);
 
-	((struct fib_rule_hdr *)mnl_nlmsg_put_extra_header(request, sizeof(struct fib_rule_hdr)))->family = family;
+	((struct fib_rule_hdr *)at)->family = family;
 	return netlink_talk(n, request, take_rule, l);
 }
 
 /* Kernels since 4.20 leave out what is not asked for, of which there may be a million. */
 static int list_routes(struct listing *l, struct netlink *n, uint8_t family)
 {
-	struct nlmsghdr *request = netlink_request(n, RTM_GETROUTE, NLM_F_DUMP);
-	struct rtmsg *head = mnl_nlmsg_put_extra_header(request, sizeof(*head));
+	void *at;
+	struct nlmsghdr *request = netlink_request(n, RTM_GETROUTE, NLM_F_DUMP, sizeof(struct rtmsg), &at);
+	struct rtmsg *head = at;
 
 	head->rtm_family = family;
 	head->rtm_protocol = KERNEL_PROTOCOL;
@@ -118,7 +114,7 @@ static void remove_one(struct netlink *n, struct leftover *it, uint16_t type)
 	struct nlmsghdr *request = (struct nlmsghdr *)(void *)it->message;
 
 	request->nlmsg_type = type;
-	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	request->nlmsg_flags = NLM_F_REQUEST;
 	(void)!netlink_talk(n, request, NULL, NULL);
 }
 

@@ -14,7 +14,7 @@ static int open_all(struct tun *t)
 
 	if (fault)
 		return fault;
-	int error = netlink_open(&t->netlink);
+	int error = netlink_open(&t->netlink, NETLINK_ROUTE, 0);
 	if (error) {
 		log_at(log, LEVEL_ERROR, "tun-device", "cannot talk to the kernel's routing: %s", strerror(error));
 		return FAULT_SYSTEM;

@@ -38,9 +38,10 @@ static void put_mtu(struct nlmsghdr *request, unsigned mtu)
 
 static struct nlmsghdr *route_request(struct routes *r, const struct route_key *key, bool add, uint8_t type)
 {
-	uint16_t flags = add ? NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE : NLM_F_ACK;
-	struct nlmsghdr *request = netlink_request(r->netlink, add ? RTM_NEWROUTE : RTM_DELROUTE, flags);
-	struct rtmsg *head = mnl_nlmsg_put_extra_header(request, sizeof(*head));
+	void *at;
+	struct nlmsghdr *request = netlink_request(r->netlink, add ? RTM_NEWROUTE : RTM_DELROUTE, add ? NLM_F_CREATE | NLM_F_REPLACE : 0,
+						   sizeof(struct rtmsg), &at);
+	struct rtmsg *head = at;
 
 	head->rtm_family = key->family;
 	head->rtm_dst_len = key->bits;

@@ -17,9 +17,10 @@ static int family_of(int i)
 /* Without NLM_F_EXCL: an earlier run may have left the same, which goes later. */
 static struct nlmsghdr *rule_request(struct rules *r, bool add, int family, int order, uint8_t action)
 {
-	struct nlmsghdr *request = netlink_request(r->netlink, add ? RTM_NEWRULE : RTM_DELRULE,
-						   add ? NLM_F_ACK | NLM_F_CREATE : NLM_F_ACK);
-	struct fib_rule_hdr *head = mnl_nlmsg_put_extra_header(request, sizeof(*head));
+	void *at;
+	struct nlmsghdr *request = netlink_request(r->netlink, add ? RTM_NEWRULE : RTM_DELRULE, add ? NLM_F_CREATE : 0,
+						   sizeof(struct fib_rule_hdr), &at);
+	struct fib_rule_hdr *head = at;
 
 	head->family = (uint8_t)family;
 	head->action = action;

@@ -200,7 +200,7 @@ static void ask_for_algorithms(struct xfrm *x)
 {
 	struct netlink *n = calloc(1, sizeof(*n));
 
-	if (n && netlink_open(n, 0) == 0) {
+	if (n && netlink_open(n, NETLINK_XFRM, 0) == 0) {
 		probe_algorithms(x, n);
 		netlink_close(n);
 	}
@@ -231,7 +231,8 @@ static void *thread_main(void *arg)
 
 int events_start(struct xfrm *x)
 {
-	int size = SOCKET_BUFFER, error = netlink_open(&x->events, XFRMGRP_ACQUIRE | XFRMGRP_EXPIRE | 1u << (XFRMNLGRP_MAPPING - 1));
+	unsigned groups = XFRMGRP_ACQUIRE | XFRMGRP_EXPIRE | 1u << (XFRMNLGRP_MAPPING - 1);
+	int size = SOCKET_BUFFER, error = netlink_open(&x->events, NETLINK_XFRM, groups);
 	sigset_t all, before;
 
 	if (error)

@@ -118,7 +118,7 @@ static void xfrm_detach(void *state)
 
 static int open_kernel(struct xfrm *x)
 {
-	int error = netlink_open(&x->netlink, 0);
+	int error = netlink_open(&x->netlink, NETLINK_XFRM, 0);
 
 	if (error == EPROTONOSUPPORT)
 		return xfrm_decline(x, "the kernel has no XFRM", error, "load module xfrm_user, or use a kernel with CONFIG_XFRM_USER");
