@@ -3,6 +3,7 @@
 #include "netlink.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/netlink.h>
 
 #include "secret.h"
@@ -188,6 +189,8 @@ static int receive_all(struct netlink *n, struct wait *w)
 
 /* ---- one request, or many ---- */
 
+enum { UNKNOWN = INT_MIN };                    /* no errno                                                       */
+
 int netlink_talk(struct netlink *n, struct nlmsghdr *request, void (*each)(const struct nlmsghdr *message, void *arg), void *arg)
 {
 	struct wait w = { .first = ++n->sequence, .count = 1, .each = each, .arg = arg };
@@ -221,7 +224,7 @@ static void finish_queue(struct netlink *n)
 static void send_queue(struct netlink *n)
 {
 	struct wait w = { .first = n->sequence + 1, .count = n->queued, .status = n->status, .error = n->queue_error };
-	enum { UNKNOWN = -1 };
+	int error = 0, unknown = 0;
 
 	if (n->queued == 0)
 		return;
@@ -229,16 +232,19 @@ static void send_queue(struct netlink *n)
 	for (size_t i = 0; i < n->queued; i++)
 		if (n->status[i])
 			*n->status[i] = UNKNOWN;
-	int error = n->send(n, n->queue, n->queue_len) < 0 ? errno : receive_all(n, &w);
+	if (n->send(n, n->queue, n->queue_len) < 0)
+		error = unknown = errno;
+	else if ((error = receive_all(n, &w)))
+		unknown = -error;
 	for (size_t i = 0; i < n->queued; i++)
 		if (n->status[i] && *n->status[i] == UNKNOWN)
-			*n->status[i] = error;
+			*n->status[i] = unknown;
 	n->queue_error = w.error ? w.error : error;
 	wipe(n->queue, n->queue_len);
 	n->queued = n->queue_len = 0;
 }
 
-int netlink_queue(struct netlink *n, const struct nlmsghdr *request, int *status)
+void netlink_queue(struct netlink *n, const struct nlmsghdr *request, int *status)
 {
 	size_t len = MNL_ALIGN(request->nlmsg_len);
 
@@ -251,7 +257,6 @@ int netlink_queue(struct netlink *n, const struct nlmsghdr *request, int *status
 	wipe(n->request, request->nlmsg_len);
 	n->status[n->queued++] = status;
 	n->queue_len += len;
-	return n->queue_error;
 }
 
 int netlink_flush(struct netlink *n)

@@ -47,13 +47,10 @@ int netlink_talk(struct netlink *n, struct nlmsghdr *request, void (*each)(const
 /*
  * Keeps a copy of a request that is answered by a number alone, and wipes it. They are done in the order in which they are queued, each whether
  * or not those before it failed, in the next netlink_flush() at the latest. Then *status (may be NULL; it has to last until then) is the
- * errno of this one, or 0. The first errno of those that were sent already.
+ * errno of this one, or 0. Where the answer could not be read, so that it may have been done, it is that errno, negative.
  */
-int netlink_queue(struct netlink *n, const struct nlmsghdr *request, int *status);
-/*
- * Sends what is queued. The first errno since the last time, or 0. Where the socket itself fails it is that of all that are not answered:
- * they may have been done.
- */
+void netlink_queue(struct netlink *n, const struct nlmsghdr *request, int *status);
+/* Sends what is queued. The first errno since the last time, or 0. */
 int netlink_flush(struct netlink *n);
 /* The attributes behind the fixed part, by type; those of a type above `max` are left out. */
 void netlink_attributes(const struct nlmsghdr *message, size_t head_len, const struct nlattr *out[], uint16_t max);

@@ -233,7 +233,7 @@ enum { MANY = 3 };
 static int queue_many(int status[MANY])
 {
 	for (size_t i = 0; i < MANY; i++)
-		CU_ASSERT_EQUAL(netlink_queue(&kernel->n, request_of(0), &status[i]), 0);
+		netlink_queue(&kernel->n, request_of(0), &status[i]);
 	return netlink_flush(&kernel->n);
 }
 
@@ -301,13 +301,14 @@ static void what_is_not_answered_has_the_error_of_the_socket(void)
 	say((struct said){ NLMSG_ERROR, .request = 0, .error = EEXIST });
 	fail_to_read(ENOBUFS);
 	CU_ASSERT_EQUAL(queue_many(status), EEXIST);
-	CU_ASSERT(is(status, EEXIST, ENOBUFS, ENOBUFS));
+	CU_ASSERT(is(status, EEXIST, -ENOBUFS, -ENOBUFS));
 	/* What comes late is nobody's. */
 	say((struct said){ NLMSG_ERROR, .request = 1, .error = EPERM });
 	kernel->datagrams[kernel->datagram_count - 1].said[0].request = 2;
 	kernel->datagrams[kernel->datagram_count - 1].cut = 4;
 	CU_ASSERT_EQUAL(queue_many(status), EBADMSG);
-	CU_ASSERT(is(status, EBADMSG, EBADMSG, EBADMSG));
+	CU_ASSERT(is(status, -EBADMSG, -EBADMSG, -EBADMSG));
+	/* What was not sent was not done. */
 	kernel->send_error = EMSGSIZE;
 	CU_ASSERT_EQUAL(queue_many(status), EMSGSIZE);
 	CU_ASSERT(is(status, EMSGSIZE, EMSGSIZE, EMSGSIZE));
@@ -323,7 +324,7 @@ static void a_full_queue_is_sent(void)
 	say((struct said){ NLMSG_ERROR, .request = NETLINK_QUEUED_MAX - 1 });
 	say((struct said){ NLMSG_ERROR, .request = 1, .error = EPERM, .words = "later" });
 	for (size_t i = 0; i < COUNT(status); i++)
-		CU_ASSERT_EQUAL(netlink_queue(n, request_of(0), &status[i]), i < NETLINK_QUEUED_MAX ? 0 : EEXIST);
+		netlink_queue(n, request_of(0), &status[i]);
 	CU_ASSERT_EQUAL(kernel->sent_count, 1);
 	CU_ASSERT_EQUAL(netlink_flush(n), EEXIST);
 	CU_ASSERT_EQUAL(kernel->sent_count, 2);
@@ -339,7 +340,7 @@ static void one_is_asked_beside_a_queue(void)
 
 	say((struct said){ NLMSG_ERROR, .request = 0, .error = ESRCH });
 	say((struct said){ NLMSG_ERROR, .request = 0 });
-	CU_ASSERT_EQUAL(netlink_queue(n, request_of(0), &status), 0);
+	netlink_queue(n, request_of(0), &status);
 	CU_ASSERT_EQUAL(talk(0), ESRCH);
 	CU_ASSERT(kernel->sent_count == 1 && status == 9);
 	CU_ASSERT_EQUAL(netlink_flush(n), 0);
@@ -357,7 +358,7 @@ static void a_queue_takes_so_many_octets(void)
 		struct nlmsghdr *request = request_of(0);
 		request->nlmsg_len = LARGE;
 		CU_ASSERT_EQUAL(kernel->sent_count, 0);
-		CU_ASSERT_EQUAL(netlink_queue(n, request, NULL), 0);
+		netlink_queue(n, request, NULL);
 	}
 	CU_ASSERT(kernel->sent_count == 1 && kernel->sent[0].len == NETLINK_QUEUE);
 	say((struct said){ NLMSG_ERROR, .request = 0 });
@@ -390,8 +391,8 @@ static void the_kernel_at_hand_answers(void)
 
 	CU_ASSERT_EQUAL_FATAL(netlink_open(n, NETLINK_ROUTE, 0), 0);
 	/* A message that nobody knows is refused; nothing is asked that needs rights. */
-	(void)netlink_queue(n, netlink_request(n, UINT16_MAX, 0, 4, &head), &status[0]);
-	(void)netlink_queue(n, netlink_request(n, NLMSG_NOOP, 0, 4, &head), &status[1]);
+	netlink_queue(n, netlink_request(n, UINT16_MAX, 0, 4, &head), &status[0]);
+	netlink_queue(n, netlink_request(n, NLMSG_NOOP, 0, 4, &head), &status[1]);
 	CU_ASSERT_EQUAL(netlink_flush(n), EOPNOTSUPP);
 	CU_ASSERT(status[0] == EOPNOTSUPP && status[1] == 0);
 	netlink_close(n);
@@ -406,7 +407,7 @@ static const struct unit_case cases[] = {
 	{ "an answer that is lost or cut is an error", an_answer_that_is_lost_or_cut_is_an_error },
 	{ "what is queued is one message, and the last is answered", what_is_queued_is_one_message },
 	{ "each of many can fail alone", each_of_many_can_fail_alone },
-	{ "what is not answered has the error of the socket", what_is_not_answered_has_the_error_of_the_socket },
+	{ "what is not answered may have been done, and has the error of the socket", what_is_not_answered_has_the_error_of_the_socket },
 	{ "a full queue is sent, and what failed is not forgotten", a_full_queue_is_sent },
 	{ "one can be asked beside a queue", one_is_asked_beside_a_queue },
 	{ "a queue takes so many octets", a_queue_takes_so_many_octets },

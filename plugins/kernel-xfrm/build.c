@@ -433,10 +433,10 @@ struct nlmsghdr *build_policy(struct netlink *n, uint16_t type, const struct rul
 	return request;
 }
 
-struct nlmsghdr *build_policy_delete(struct netlink *n, const struct rule_key *key)
+struct nlmsghdr *build_policy_id(struct netlink *n, uint16_t type, const struct rule_key *key)
 {
 	void *head;
-	struct nlmsghdr *request = netlink_request(n, XFRM_MSG_DELPOLICY, 0, sizeof(struct xfrm_userpolicy_id), &head);
+	struct nlmsghdr *request = netlink_request(n, type, 0, sizeof(struct xfrm_userpolicy_id), &head);
 	struct xfrm_userpolicy_id *id = head;
 
 	id->sel = key->selector;

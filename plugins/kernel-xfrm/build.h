@@ -61,7 +61,8 @@ struct nlmsghdr *build_spi(struct netlink *n, uint8_t protocol, const struct add
 /* NEWPOLICY or UPDPOLICY. `policy` NULL: what matches passes in the clear. */
 struct nlmsghdr *build_policy(struct netlink *n, uint16_t type, const struct rule_key *key, uint32_t priority,
 			      const struct ipsec_policy *policy);
-struct nlmsghdr *build_policy_delete(struct netlink *n, const struct rule_key *key);
+/* GETPOLICY or DELPOLICY. */
+struct nlmsghdr *build_policy_id(struct netlink *n, uint16_t type, const struct rule_key *key);
 /* The mark and the interface that a policy, or an SA that waits, is told by beside the rest: from a message, and into a request. */
 void build_key_of(struct rule_key *key, const struct nlattr *const all[]);
 void build_key(struct nlmsghdr *request, const struct rule_key *key);

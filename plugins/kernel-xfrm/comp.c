@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "xfrm.h"
 
@@ -21,11 +22,12 @@ static int probe(struct netlink *n, uint8_t family)
 	sa.local.ip[0] = sa.remote.ip[0] = family == AF_INET ? 127 : 0;
 	if (!build_comp(n, XFRM_MSG_NEWSA, &sa, &request))
 		return ENOSYS;
-	int error = netlink_talk(n, request, NULL, NULL);
+	int added, deleted;
+	netlink_queue(n, request, &added);
+	netlink_queue(n, build_sa_id(n, XFRM_MSG_DELSA, IPPROTO_COMP, PROBE_CPI, &sa.local), &deleted);
+	netlink_flush(n);
 	/* Of a run that was killed just here. */
-	if (error && error != EEXIST)
-		return error;
-	return netlink_talk(n, build_sa_id(n, XFRM_MSG_DELSA, IPPROTO_COMP, PROBE_CPI, &sa.local), NULL, NULL);
+	return added && added != EEXIST ? abs(added) : abs(deleted);
 }
 
 bool comp_is_there(struct xfrm *x, uint8_t family)
@@ -54,13 +56,19 @@ int comp_add(struct xfrm *x, const struct ipsec_sa *sa)
 	return xfrm_complain(x, "sa-install", what, error);
 }
 
-void comp_delete(struct xfrm *x, uint16_t cpi, const struct address *destination)
+void comp_deleted(struct xfrm *x, uint16_t cpi, int status)
 {
 	char what[WHAT_MAX];
-	int error = cpi ? netlink_talk(&x->netlink, build_sa_id(&x->netlink, XFRM_MSG_DELSA, IPPROTO_COMP, cpi, destination), NULL, NULL) : 0;
 
-	if (!error || error == ESRCH)
+	if (!status || abs(status) == ESRCH)
 		return;
 	snprintf(what, sizeof(what), "cannot delete IPComp with CPI %u", cpi);
-	xfrm_complain(x, "sa-delete", what, error);
+	xfrm_complain(x, "sa-delete", what, abs(status));
+}
+
+void comp_delete(struct xfrm *x, uint16_t cpi, const struct address *destination)
+{
+	if (cpi)
+		comp_deleted(x, cpi, netlink_talk(&x->netlink, build_sa_id(&x->netlink, XFRM_MSG_DELSA, IPPROTO_COMP, cpi, destination), NULL,
+						  NULL));
 }

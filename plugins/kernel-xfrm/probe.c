@@ -31,11 +31,12 @@ static int probe(struct xfrm *x, struct netlink *n, uint8_t family, const struct
 	sa.integrity_key = bytes_of(octets, auth ? auth->key_len : 0);
 	if (!build_sa(n, XFRM_MSG_NEWSA, &sa, &request))
 		return ENOSYS;
-	int error = netlink_talk(n, request, NULL, NULL);
+	int added, deleted;
+	netlink_queue(n, request, &added);
+	netlink_queue(n, build_sa_id(n, XFRM_MSG_DELSA, IPPROTO_ESP, spi, &sa.local), &deleted);
+	netlink_flush(n);
 	/* Of a run that was killed just here. */
-	if (error && error != EEXIST)
-		return error;
-	return netlink_talk(n, build_sa_id(n, XFRM_MSG_DELSA, IPPROTO_ESP, spi, &sa.local), NULL, NULL);
+	return added && added != EEXIST ? abs(added) : abs(deleted);
 }
 
 /* A kernel without ESP, or one that does not let us, says so whatever the algorithm; any that works will do. */
@@ -160,8 +161,9 @@ struct leftovers {
 		struct address local, remote;
 		uint8_t protocol, mode;
 		struct rule_key key;
+		int status;                    /* of its removal, as netlink_queue() gives it      */
 	} *sas;
-	struct leftover_policy { struct rule_key key; uint32_t priority; } *policies;
+	struct leftover_policy { struct rule_key key; uint32_t priority; int status; } *policies;
 	size_t sa_count, policy_count, sa_size, policy_size;
 	bool is_short;                         /* no memory for all                                */
 };
@@ -278,14 +280,33 @@ static int remove_sas(struct xfrm *x, struct leftovers *l)
 
 	for (size_t i = 0; i < l->sa_count; i++) {
 		struct leftover_sa *sa = &l->sas[i];
-		int one = sa->spi ? 0 : name_sa(x, sa);
 
-		if (!one) {
-			struct nlmsghdr *request = build_sa_id(&x->netlink, XFRM_MSG_DELSA, sa->protocol, sa->spi, &sa->local);
-			build_key(request, &sa->key);
-			one = netlink_talk(&x->netlink, request, NULL, NULL);
+		if (!sa->spi) {
+			/* All of these get the same: the one before has to go first. */
+			netlink_flush(&x->netlink);
+			if ((sa->status = name_sa(x, sa)))
+				continue;
 		}
-		error = one && one != ESRCH ? one : error;
+		struct nlmsghdr *request = build_sa_id(&x->netlink, XFRM_MSG_DELSA, sa->protocol, sa->spi, &sa->local);
+		build_key(request, &sa->key);
+		netlink_queue(&x->netlink, request, &sa->status);
+	}
+	netlink_flush(&x->netlink);
+	for (size_t i = 0; i < l->sa_count && !error; i++)
+		error = abs(l->sas[i].status) == ESRCH ? 0 : abs(l->sas[i].status);
+	return error;
+}
+
+static int remove_policies(struct xfrm *x, struct leftovers *l)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < l->policy_count; i++)
+		netlink_queue(&x->netlink, build_policy_id(&x->netlink, XFRM_MSG_DELPOLICY, &l->policies[i].key), &l->policies[i].status);
+	netlink_flush(&x->netlink);
+	for (size_t i = 0; i < l->policy_count && !error; i++) {
+		int one = abs(l->policies[i].status);
+		error = one == ENOENT || one == ESRCH ? 0 : one;
 	}
 	return error;
 }
@@ -316,15 +337,9 @@ int leftovers_adopt(struct xfrm *x)
 void leftovers_remove(struct xfrm *x)
 {
 	struct leftovers l;
-	int error = list(&l, x);
+	int error = list(&l, x), policies = remove_policies(x, &l), sas = remove_sas(x, &l);
 
-	for (size_t i = 0; i < l.policy_count; i++) {
-		int one = netlink_talk(&x->netlink, build_policy_delete(&x->netlink, &l.policies[i].key), NULL, NULL);
-
-		error = one && one != ENOENT && one != ESRCH ? one : error;
-	}
-	int one = remove_sas(x, &l);
-	error = error ? error : one;
+	error = error ? error : policies ? policies : sas;
 	if (error)
 		xfrm_complain(x, "leftovers", "cannot remove all that was installed in the kernel", error);
 	forget(&l);

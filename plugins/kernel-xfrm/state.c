@@ -297,11 +297,9 @@ static int read_sa(struct xfrm *x, const struct entry *e, struct part part, stru
 	return error ? error : answer->is_there ? 0 : EBADMSG;
 }
 
-static int delete_sa(struct xfrm *x, const struct entry *e, struct part part)
+static void queue_delete(struct xfrm *x, uint8_t protocol, uint32_t spi, const struct address *destination, int *status)
 {
-	struct nlmsghdr *request = build_sa_id(&x->netlink, XFRM_MSG_DELSA, part.protocol, part.spi, entry_destination(e));
-
-	return netlink_talk(&x->netlink, request, NULL, NULL);
+	netlink_queue(&x->netlink, build_sa_id(&x->netlink, XFRM_MSG_DELSA, protocol, spi, destination), status);
 }
 
 /* ---- moving ---- */
@@ -318,27 +316,45 @@ static int put_back(struct xfrm *x, const struct entry *e, const struct answer *
 }
 
 /*
- * The kernel changes the ports of an SA in place, but nothing else of where it is. It must go before it comes back: an outbound one
- * would use its numbers twice, and an inbound one has the same SPI and destination, when only the peer moved.
+ * In one message, between whose parts the kernel does nothing else of this kind: packets find no SA for as short as can be. It must go before
+ * it comes back: an outbound one would use its numbers twice, and an inbound one has the same SPI and destination, when only the peer moved.
+ * XFRM_MSG_MIGRATE is not for that: it tells SAs by their addresses and reqid, so it takes all of a child, those being replaced too, gives
+ * them no ports, and many kernels are built without it.
  */
+static int delete_and_add(struct xfrm *x, const struct entry *e, struct part part, const struct answer *answer, const struct address *local,
+			  const struct address *remote)
+{
+	int gone = 0, back = 0;
+	struct nlmsghdr *request;
+
+	/* Keys that are not shown cannot be put back. */
+	if (!build_moved(&x->netlink, XFRM_MSG_NEWSA, (const void *)answer->octets, e->key.inbound, local, remote, &request))
+		return EKEYREJECTED;
+	queue_delete(x, part.protocol, part.spi, entry_destination(e), &gone);
+	if (build_moved(&x->netlink, XFRM_MSG_NEWSA, (const void *)answer->octets, e->key.inbound, local, remote, &request))
+		netlink_queue(&x->netlink, request, &back);
+	netlink_flush(&x->netlink);
+	/* Used up meanwhile. */
+	if (gone && !back) {
+		queue_delete(x, part.protocol, part.spi, e->key.inbound ? local : remote, NULL);
+		netlink_flush(&x->netlink);
+	} else if (!gone && back) {
+		(void)put_back(x, e, answer, &e->local, &e->remote, false);
+	}
+	return gone ? abs(gone) : abs(back);
+}
+
+/* The kernel changes the ports of an SA in place, but nothing else of where it is. */
 static int move_part(struct xfrm *x, const struct entry *e, struct part part, const struct address *local, const struct address *remote)
 {
 	bool in_place = address_same_host(&e->local, local) && address_same_host(&e->remote, remote);
-	struct nlmsghdr *check;
 	struct answer answer;
 	int error = read_sa(x, e, part, &answer);
 
-	if (!error && in_place) {
+	if (!error && in_place)
 		error = put_back(x, e, &answer, local, remote, true);
-	} else if (!error) {
-		/* Keys that are not shown cannot be put back. */
-		if (!build_moved(&x->netlink, XFRM_MSG_NEWSA, (const void *)answer.octets, e->key.inbound, local, remote, &check))
-			error = EKEYREJECTED;
-		if (!error)
-			error = delete_sa(x, e, part);
-		if (!error && (error = put_back(x, e, &answer, local, remote, false)))
-			(void)put_back(x, e, &answer, &e->local, &e->remote, false);
-	}
+	else if (!error)
+		error = delete_and_add(x, e, part, &answer, local, remote);
 	wipe(&answer, sizeof(answer));
 	return error;
 }
@@ -469,12 +485,16 @@ int state_delete(void *state, uint32_t spi, bool inbound, const struct address *
 	pthread_mutex_lock(&x->lock);
 	struct entry *e = entry_find(x, spi, inbound, remote);
 	if (e) {
-		int error = delete_sa(x, e, part_of(e));
+		int sa = 0, comp = 0;
 
+		queue_delete(x, e->protocol, spi, entry_destination(e), &sa);
+		if (e->cpi)
+			queue_delete(x, IPPROTO_COMP, e->cpi, entry_destination(e), &comp);
+		netlink_flush(&x->netlink);
 		/* The kernel itself deletes what is used up. */
 		snprintf(what, sizeof(what), "cannot delete the %s SA %08" PRIx32, direction(inbound), spi);
-		fault = error && error != ESRCH ? xfrm_complain(x, "sa-delete", what, error) : 0;
-		comp_delete(x, e->cpi, entry_destination(e));
+		fault = sa && abs(sa) != ESRCH ? xfrm_complain(x, "sa-delete", what, abs(sa)) : 0;
+		comp_deleted(x, e->cpi, comp);
 		HASH_DELETE(hh, x->entries, e);
 		if (!inbound)
 			policy_release(x, e->child);

@@ -20,8 +20,12 @@ struct test_kernel {
 	struct log *log;
 	struct test_message kept[KEPT_MAX];      /* the requests, in order                                 */
 	size_t count;
+	size_t sends, received;                  /* messages, with one request or many; what was answered  */
 	int error;                               /* of every request until it is 0 again                   */
 	size_t error_after;                      /* so many requests succeed first                         */
+	size_t error_count;                      /* and those after so many more; 0: none does             */
+	int lost;                                /* the next answer: only this error of the socket         */
+	size_t cut;                              /* octets that the next answer lacks at its end           */
 	const char *said;                        /* the extended acknowledgement of an error               */
 	struct test_message answers[ANSWERS_MAX]; /* to GETSA and ALLOCSPI one each, to a list all          */
 	size_t answer_count;
@@ -57,14 +61,20 @@ static inline bool test_said(const char *text)
 static inline ssize_t test_send(struct netlink *n, const void *at, size_t len)
 {
 	struct test_kernel *k = test_kernel;
+	const struct nlmsghdr *request = at;
+	int left = (int)len;
 
 	(void)n;
-	if (k->count == KEPT_MAX || len > sizeof(k->kept[0].octets)) {
-		errno = EMSGSIZE;
-		return -1;
+	k->sends++;
+	k->received = k->count;
+	for (; mnl_nlmsg_ok(request, left); request = mnl_nlmsg_next(request, &left)) {
+		if (k->count == KEPT_MAX || request->nlmsg_len > sizeof(k->kept[0].octets)) {
+			errno = EMSGSIZE;
+			return -1;
+		}
+		memcpy(k->kept[k->count].octets, request, request->nlmsg_len);
+		k->kept[k->count++].len = request->nlmsg_len;
 	}
-	memcpy(k->kept[k->count].octets, at, len);
-	k->kept[k->count++].len = len;
 	return (ssize_t)len;
 }
 
@@ -93,27 +103,46 @@ static inline size_t test_put_end(uint8_t *out, size_t used, const struct nlmsgh
 	return used + MNL_ALIGN(end->nlmsg_len);
 }
 
+/* Those that fail are answered even when they do not ask. */
+static inline size_t test_answer_one(uint8_t *out, size_t used, size_t i)
+{
+	struct test_kernel *k = test_kernel;
+	const struct nlmsghdr *request = (const void *)k->kept[i].octets;
+	bool is_list = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+	uint16_t answer = request->nlmsg_type == XFRM_MSG_GETPOLICY ? XFRM_MSG_NEWPOLICY : XFRM_MSG_NEWSA;
+	bool wants = is_list || request->nlmsg_type == XFRM_MSG_GETSA || request->nlmsg_type == XFRM_MSG_GETPOLICY ||
+		     request->nlmsg_type == XFRM_MSG_ALLOCSPI;
+	bool fails = i >= k->error_after && (!k->error_count || i < k->error_after + k->error_count);
+	int error = fails ? k->error : 0;
+
+	for (size_t m = 0; m < k->answer_count && wants && !error; m++) {
+		const struct nlmsghdr *message = (const void *)k->answers[m].octets;
+		if (message->nlmsg_type != answer)
+			continue;
+		used = test_put(out, used, &k->answers[m], request->nlmsg_seq);
+		if (!is_list)
+			break;
+	}
+	return is_list || error || request->nlmsg_flags & NLM_F_ACK ? test_put_end(out, used, request, error) : used;
+}
+
 static inline ssize_t test_receive(struct netlink *n, void *at, size_t size)
 {
 	struct test_kernel *k = test_kernel;
-	const struct nlmsghdr *request = (const void *)k->kept[k->count - 1].octets;
-	bool is_list = (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
-	uint16_t answer = is_list && request->nlmsg_type == XFRM_MSG_GETPOLICY ? XFRM_MSG_NEWPOLICY : XFRM_MSG_NEWSA;
-	bool wants = is_list || request->nlmsg_type == XFRM_MSG_GETSA || request->nlmsg_type == XFRM_MSG_ALLOCSPI;
-	int error = k->error_after >= k->count ? 0 : k->error;
 	size_t used = 0;
 
 	(void)n;
 	(void)size;
-	for (size_t i = 0; i < k->answer_count && wants && !error; i++) {
-		const struct nlmsghdr *message = (const void *)k->answers[i].octets;
-		if (message->nlmsg_type != answer)
-			continue;
-		used = test_put(at, used, &k->answers[i], request->nlmsg_seq);
-		if (!is_list)
-			break;
+	if (k->lost || k->received == k->count) {
+		errno = k->lost ? k->lost : EDEADLK;
+		k->lost = 0;
+		return -1;
 	}
-	return (ssize_t)test_put_end(at, used, request, error);
+	while (k->received < k->count)
+		used = test_answer_one(at, used, k->received++);
+	used -= k->cut;
+	k->cut = 0;
+	return (ssize_t)used;
 }
 
 static inline ssize_t test_event(struct netlink *n, void *at, size_t size)

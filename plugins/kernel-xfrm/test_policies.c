@@ -122,21 +122,6 @@ static void a_range_becomes_prefixes(void)
 	test_kernel_close();
 }
 
-static void a_network_under_everything_reaches_itself(void)
-{
-	struct xfrm *x = test_kernel_open();
-	struct ipsec_policy p = test_policy(77, "10.1.0.0/16", "0.0.0.0/0");
-
-	CU_ASSERT_EQUAL(policy_add(x, &p), 0);
-	CU_ASSERT_EQUAL(test_kernel->count, 6);
-	const struct xfrm_userpolicy_info *bypass = policy_of(test_request(0)), *tunnel = policy_of(test_request(3));
-	CU_ASSERT_PTR_NULL(template_of(test_request(0)));
-	CU_ASSERT(bypass->sel.prefixlen_d == 16 && bypass->sel.prefixlen_s == 16 && bypass->priority < tunnel->priority);
-	CU_ASSERT_EQUAL(policy_delete(x, 77), 0);
-	CU_ASSERT_PTR_NULL(x->rules);
-	test_kernel_close();
-}
-
 static void neighbours_are_found_beside_ipv6_policies(void)
 {
 	struct xfrm *x = test_kernel_open();
@@ -502,7 +487,7 @@ static void a_kernel_without_esp_says_so(void)
 
 	test_kernel->error = EPROTONOSUPPORT;
 	CU_ASSERT_EQUAL(probe_kernel(x), FAULT_UNSUPPORTED);
-	CU_ASSERT_EQUAL(test_kernel->count, 1);
+	CU_ASSERT_EQUAL(test_kernel->sends, 1);
 	CU_ASSERT(test_said("the kernel has no ESP (Protocol not supported): load module esp4"));
 	test_kernel->error = EPERM;
 	CU_ASSERT_EQUAL(probe_kernel(x), FAULT_PERMISSION);
@@ -583,7 +568,6 @@ static const struct unit_case cases[] = {
 	{ "transport has no forwarding", transport_has_no_forwarding },
 	{ "the more specific goes first", the_more_specific_goes_first },
 	{ "a range becomes prefixes", a_range_becomes_prefixes },
-	{ "a network under everything reaches itself", a_network_under_everything_reaches_itself },
 	{ "neighbours are found beside IPv6 policies", neighbours_are_found_beside_ipv6_policies },
 	{ "a policy goes with the last outbound SA", a_policy_goes_with_the_last_outbound_sa },
 	{ "a policy that is replaced leaves no gap", a_policy_that_is_replaced_leaves_no_gap },

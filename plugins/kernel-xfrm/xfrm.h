@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * xfrm.h - the plugin's state: what was installed in the kernel, so that it can be found, moved and removed again. The service is
- * ops.c (begin and end), state.c, comp.c and offload.c (SAs), policy.c, larval.c and lead.c (policies); probe.c asks the kernel what
+ * ops.c (begin and end), state.c, comp.c and offload.c (SAs), policy.c, rules.c, larval.c and lead.c (policies); probe.c asks the kernel what
  * it can and removes what an earlier run left; events.c hears what the kernel says by itself.
  */
 #ifndef KEYFERRY_XFRM_XFRM_H
@@ -12,7 +12,7 @@
 #include "build.h"
 #include "map.h"
 
-enum { ORPHAN = 0, ORPHAN_MS = 5000, RULES_MAX = 512, MOVED_PAUSE_MS = 1000 };
+enum { ORPHAN = 0, ORPHAN_MS = 5000, MOVED_PAUSE_MS = 1000 };
 
 /* What an SA is found by. Zeroed before it is filled: memory is compared. */
 struct entry_key {
@@ -58,6 +58,7 @@ struct rule {
 	struct rule_key key;
 	size_t count, size;
 	struct claim *claims;                  /* the last one's is installed                                 */
+	int status;                            /* orphans_remove()'s                                          */
 };
 
 enum comp_state { COMP_UNKNOWN, COMP_THERE, COMP_MISSING };
@@ -125,6 +126,8 @@ int state_install(struct xfrm *x, const struct ipsec_sa *sa, sa_builder *build) 
 bool comp_is_there(struct xfrm *x, uint8_t family);
 int comp_add(struct xfrm *x, const struct ipsec_sa *sa) MUST_CHECK;
 void comp_delete(struct xfrm *x, uint16_t cpi, const struct address *destination);
+/* Says what became of it, if it failed; `status` as netlink_queue() gives it. */
+void comp_deleted(struct xfrm *x, uint16_t cpi, int status);
 
 /* ---- offload.c ---- */
 struct offload offload_of(const struct ipsec_sa *sa);
