@@ -7,6 +7,7 @@
 #ifndef KEYFERRY_SETTINGS_H
 #define KEYFERRY_SETTINGS_H
 #include "address.h"
+#include "cert_check.h"
 #include "certs.h"
 #include "config.h"
 #include "crypto.h"
@@ -45,6 +46,7 @@ enum {
 	PSK_IDS_MAX = 64,                    /* what more know is no secret; a range or %any says so honestly        */
 	PSK_MAX = 1024,                      /* octets; HMAC would hash what is longer than a block anyway           */
 	PSK_WEAK = 16,                       /* octets; below it guessing offline is feasible                        */
+	CA_URLS_MAX = 8,                     /* of each kind of one authority; more would not be waited for          */
 	SHARDS_MAX = 64,
 	SHARDS_AUTO_MAX = 4,                 /* thousands of handshakes a second; more threads are the admin's choice */
 	/* About 16 KiB each: 16 MiB that senders of forged first messages can make us hold. */
@@ -92,6 +94,9 @@ struct child_settings {
 struct ca_settings {
 	const char *name;
 	struct cert_list certs;              /* trusted, each of them                                                */
+	/* Whether certificates below it are revoked: what if it cannot be learnt; places, lists that end with NULL, or NULL. */
+	enum revocation_policy revocation;
+	const char **crl_urls, **ocsp_urls;
 	const struct config_node *node;
 };
 

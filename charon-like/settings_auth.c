@@ -215,11 +215,13 @@ void ca_read(struct check *check, const struct config_node *node, struct ca_sett
 		check_error(check, node, "name '%s' must be of letters, digits and '.', '_', '-', begin with a letter or digit, and have at most %d of them",
 			    ca->name, NAME_WORD_MAX);
 	certs_read(check, node, "file", &ca->certs);
+	ca_places_read(check, node, ca);
 }
 
 void ca_free(struct ca_settings *ca)
 {
 	cert_list_free(&ca->certs);
+	ca_places_free(ca);
 }
 
 /* ---- what needs more than one element ---- */

@@ -119,7 +119,7 @@ static const struct element_rule rules[] = {
 		.no_text = psk_no_text,
 	}, {
 		.name = "ca",
-		.attributes = WORDS("name", "file"),
+		.attributes = WORDS("name", "file", "crl", "ocsp", "revocation"),
 		.required = WORDS("name", "file"),
 		.children = nothing,
 		.once = nothing,

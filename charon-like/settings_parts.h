@@ -113,6 +113,9 @@ void auth_remote_read(struct check *check, const struct config_node *node, struc
 void auth_free(struct connection_settings *c);
 void ca_read(struct check *check, const struct config_node *node, struct ca_settings *ca);
 void ca_free(struct ca_settings *ca);
+/* settings_ca.c */
+void ca_places_read(struct check *check, const struct config_node *node, struct ca_settings *ca);
+void ca_places_free(struct ca_settings *ca);
 void auth_cross_check(struct check *check, struct settings *s);
 bool auth_same(const struct connection_settings *a, const struct connection_settings *b);
 /* Of <connection> or <ca>. */

@@ -106,6 +106,13 @@ static const struct {
 	{ SIGNED(" key=left.key", "") " ca name=corp\n", 7, "attribute 'file' is missing" },
 	{ SIGNED(" key=left.key", "") " ca name=a/b file=corp.pem\n", 7, "name 'a/b' must be of letters" },
 	{ SIGNED(" key=left.key", "") " ca name=corp file=corp.pem\n ca name=corp file=other.pem\n", 8, "there is one with name 'corp' already" },
+	{ SIGNED(" key=left.key", "") " ca name=corp file=corp.pem revocation=never\n", 7, "unknown revocation 'never'; there is: if-possible, strict, off" },
+	{ SIGNED(" key=left.key", "") " ca name=corp file=corp.pem crl=corp.crl\n", 7, "crl: 'corp.crl' is no URL that can be fetched: write http://HOST/" },
+	{ SIGNED(" key=left.key", "") " ca name=corp file=corp.pem ocsp=file:///x\n", 7, "ocsp: 'file:///x': a responder is asked by http or https" },
+	{ SIGNED(" key=left.key", "") " ca name=corp file=corp.pem crl=http://a.example/\n", 7, "crl needs a plugin that fetches by http, fetch-curl.so" },
+	{ SIGNED(" key=left.key", "") " ca name=corp file=corp.pem revocation=strict\n", 7, "revocation needs the plugin cert-revocation.so" },
+	{ SIGNED(" key=left.key", "") " ca name=corp file=corp.pem crl=file:///1,file:///2,file:///3,file:///4,file:///5,file:///6,file:///7,file:///8,file:///9\n", 7,
+	  "crl names more than 8 places" },
 	{ SIGNED(" public-key=left.pub key=left.key", " public-key=right.pub"), 3, "attribute 'public-key' does not belong here but to <remote>" },
 };
 
@@ -131,6 +138,31 @@ static void of_no_use(void)
 	CU_ASSERT_EQUAL(run.log.warnings, 1);
 	CU_ASSERT(kept_log_has(&run.log, "keys and certificates are of no use with auth 'psk'"));
 	run_end(&run);
+}
+
+static void revocation(void)
+{
+	struct services *more = fake_services();
+	struct run run;
+
+	fake_service(more, SERVICE_FETCH, "http");
+	fake_service(more, SERVICE_FETCH, "file");
+	fake_service(more, SERVICE_CERT_CHECK, "revocation");
+	run_with(&run, SIGNED(" key=left.key", "") " ca name=corp file=corp.pem revocation=strict crl=http://a.example/1,file:///x ocsp=HTTP://b.example\n"
+		 " ca name=other file=other.pem\n ca name=off file=other.pem revocation=off crl=file:///y\n", more);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(run.settings);
+	const struct connection_settings *c = settings_connection(run.settings, "a");
+	const struct ca_settings *corp = c->cas[0], *other = c->cas[1];
+	CU_ASSERT_EQUAL(corp->revocation, REVOCATION_STRICT);
+	CU_ASSERT_STRING_EQUAL(corp->crl_urls[0], "http://a.example/1");
+	CU_ASSERT_STRING_EQUAL(corp->crl_urls[1], "file:///x");
+	CU_ASSERT_PTR_NULL(corp->crl_urls[2]);
+	CU_ASSERT_STRING_EQUAL(corp->ocsp_urls[0], "HTTP://b.example");
+	CU_ASSERT(other->revocation == REVOCATION_IF_POSSIBLE && !other->crl_urls && !other->ocsp_urls);
+	CU_ASSERT_EQUAL(c->cas[2]->revocation, REVOCATION_OFF);
+	CU_ASSERT(kept_log_has(&run.log, "crl and ocsp are of no use with revocation=\"off\""));
+	run_end(&run);
+	services_free(more);
 }
 
 static void missing_plugins(void)
@@ -231,6 +263,7 @@ static void more_files(void)
 static const struct unit_case cases[] = {
 	{ "keys that know each other are read", raw_keys },
 	{ "our certificates, those of the peer and of authorities are read", certificates },
+	{ "an authority has places that tell what is revoked, and a policy", revocation },
 	{ "a key is opened with the first line of the passphrase's file", passphrases },
 	{ "what is wrong is said with its place", mistakes },
 	{ "a key without auth signature is warned of", of_no_use },

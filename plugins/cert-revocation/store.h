@@ -33,7 +33,7 @@ enum {
 	AHEAD_PART = 10, AHEAD_MIN = 60, AHEAD_MAX = 86400, REFRESH_MAX = 6 * 3600, JITTER_PART = 20,
 	/* A CRL that does not say when the next comes (RFC 5280 5.1.2.5 forbids it) is taken for so long after it was issued. */
 	CRL_AGE_MAX = 7 * 86400,
-	FOLDER_SECONDS = 60,                 /* how often the folder of CRLs is looked at                              */
+	FOLDER_SECONDS = 60,                 /* how often files are looked at: that costs little                        */
 	LOOK_MAX = 3600,                     /* seconds: so soon a clock that was set is noticed                       */
 };
 

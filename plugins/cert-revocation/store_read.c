@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -244,7 +245,7 @@ int64_t refresh_time(const struct document *document, const struct content *cont
 	int64_t ahead = next > now ? (next - now) / AHEAD_PART : 0;
 	uint8_t random[2] = { 0 };
 
-	if (document->kind == DOCUMENT_FOLDER)
+	if (document->kind == DOCUMENT_FOLDER || strncasecmp(document->url, "file:", 5) == 0)
 		return now + FOLDER_SECONDS;
 	ahead = ahead < AHEAD_MIN ? AHEAD_MIN : ahead > AHEAD_MAX ? AHEAD_MAX : ahead;
 	int64_t wait = next ? next - ahead - now : REFRESH_MAX;
