@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * identity.c - identities: from text, to text, compared, and the ID payloads of phase 1; those of phase 2 are
- * selector.c's. What a DN holds is left to who reads certificates: here it is octets.
+ * identity.c - identities: owned, as text, and the ID payloads of phase 1; those of phase 2 are selector.c's. From text they are
+ * identity_parse.c's, compared identity_match.c's.
  */
-#include "identity.h"
-
+#include "dn.h"
+#include "identity_parts.h"
 #include "log.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 enum { PROTOCOL_UDP = 17, PORT_IKE = 500, PORT_NAT_T = 4500 };
 
-/* ---- from text ---- */
+/* ---- owned ---- */
 
-static int identity_new(struct identity *out, uint8_t type, struct bytes data)
+int identity_new(struct identity *out, uint8_t type, struct bytes data)
 {
 	if (data.len == 0 || data.len > IDENTITY_DATA_MAX)
 		return FAULT_INPUT;
@@ -26,116 +24,6 @@ static int identity_new(struct identity *out, uint8_t type, struct bytes data)
 	memcpy(copy, data.at, data.len);
 	*out = (struct identity){ type, bytes_of(copy, data.len) };
 	return 0;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int hex_parse(struct identity *out, uint8_t type, const char *text)
-{
-	uint8_t data[IDENTITY_DATA_MAX];
-	size_t len = strlen(text);
-
-	if (len % 2 || len / 2 > sizeof(data))
-		return FAULT_INPUT;
-	for (size_t i = 0; i < len / 2; i++) {
-		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return FAULT_INPUT;
-		data[i] = (uint8_t)(high << 4 | low);
-	}
-	/* A DN is a DER SEQUENCE (X.501, RFC 2407 4.6.2.10); other octets were meant to be something else. */
-	if (type == ID_DER_ASN1_DN && (len == 0 || data[0] != 0x30))
-		return FAULT_INPUT;
-	return identity_new(out, type, bytes_of(data, len / 2));
-}
-
-static int address_identity(struct identity *out, uint8_t family, const char *text)
-{
-	struct address a;
-
-	if (address_parse(&a, text) || a.scope || (family && a.family != family))
-		return FAULT_INPUT;
-	return identity_of_address(out, &a);
-}
-
-/* What follows an explicit type is taken as it is: some gear sends group names with blanks as FQDN. */
-static int text_identity(struct identity *out, uint8_t type, const char *text)
-{
-	for (const char *c = text; *c; c++)
-		if (iscntrl((unsigned char)*c))
-			return FAULT_INPUT;
-	return identity_new(out, type, bytes_text(text));
-}
-
-static int typed_parse(struct identity *out, const char *text, bool *is_typed)
-{
-	static const struct {
-		const char *prefix;
-		uint8_t type;
-		bool is_hex;
-	} types[] = {
-		{ "fqdn:", ID_FQDN, false },     { "@", ID_FQDN, false },         { "user:", ID_USER_FQDN, false },
-		{ "ipv4:", ID_IPV4_ADDR, false }, { "ipv6:", ID_IPV6_ADDR, false }, { "keyid:0x", ID_KEY_ID, true },
-		{ "keyid:", ID_KEY_ID, false },  { "dn:", ID_DER_ASN1_DN, true },
-	};
-
-	for (size_t i = 0; i < COUNT(types); i++) {
-		size_t len = strlen(types[i].prefix);
-
-		if (strncmp(text, types[i].prefix, len) != 0)
-			continue;
-		*is_typed = true;
-		if (types[i].type == ID_IPV4_ADDR || types[i].type == ID_IPV6_ADDR)
-			return address_identity(out, types[i].type == ID_IPV4_ADDR ? AF_INET : AF_INET6, text + len);
-		return types[i].is_hex ? hex_parse(out, types[i].type, text + len) : text_identity(out, types[i].type, text + len);
-	}
-	*is_typed = false;
-	return FAULT_INPUT;
-}
-
-/*
- * A bare word is a host name or user@host. What can be neither (a prefix, a DN's text, a pattern, a mistyped
- * address) is refused: as an FQDN it would silently never match.
- */
-static int bare_parse(struct identity *out, const char *text)
-{
-	const char *at = strchr(text, '@'), *host = at ? at + 1 : text;
-	bool has_letter = false;
-
-	if (*host == '\0')
-		return FAULT_INPUT;
-	for (const char *c = text; *c && c < host; c++)
-		if (!isgraph((unsigned char)*c))
-			return FAULT_INPUT;
-	for (const char *c = host; *c; c++) {
-		if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
-			return FAULT_INPUT;
-		has_letter = has_letter || isalpha((unsigned char)*c);
-	}
-	if (!at && !has_letter)
-		return FAULT_INPUT;
-	return identity_new(out, at ? ID_USER_FQDN : ID_FQDN, bytes_text(text));
-}
-
-int identity_parse(struct identity *out, const char *text)
-{
-	bool is_typed;
-
-	*out = (struct identity){ .type = 0 };
-	if (strcmp(text, "%any") == 0)
-		return 0;
-	int fault = typed_parse(out, text, &is_typed);
-	if (is_typed)
-		return fault;
-	fault = address_identity(out, 0, text);
-	return fault == FAULT_INPUT ? bare_parse(out, text) : fault;
 }
 
 int identity_of_address(struct identity *out, const struct address *a)
@@ -161,7 +49,50 @@ void identity_free(struct identity *id)
 	*id = (struct identity){ .type = 0 };
 }
 
-/* ---- to text, compared ---- */
+/* ---- what is in it ---- */
+
+/* RFC 5280 4.2.1.6: the choices of GeneralName, each with its number as context tag; a directoryName is explicit. */
+enum { GN_EMAIL = 0x81, GN_DNS = 0x82, GN_DIRECTORY = 0xa4, GN_URI = 0x86, GN_ADDRESS = 0x87, GN_CLASS = 0xc0, GN_CONTEXT = 0x80 };
+
+bool general_name_read(uint8_t *tag, struct bytes *contents, struct bytes der)
+{
+	struct reader r = reader_over(der);
+
+	*contents = der_read(&r, tag);
+	return reader_done(&r) && (*tag & GN_CLASS) == GN_CONTEXT && contents->len;
+}
+
+struct identity identity_plain(const struct identity *id)
+{
+	struct bytes contents;
+	uint8_t tag, type = 0;
+
+	if (id->type != ID_DER_ASN1_GN || !general_name_read(&tag, &contents, id->data))
+		return *id;
+	if (tag == GN_DNS)
+		type = ID_FQDN;
+	else if (tag == GN_EMAIL)
+		type = ID_USER_FQDN;
+	else if (tag == GN_DIRECTORY)
+		type = ID_DER_ASN1_DN;
+	else if (tag == GN_ADDRESS)
+		type = contents.len == 4 ? ID_IPV4_ADDR : contents.len == 16 ? ID_IPV6_ADDR : 0;
+	return type ? (struct identity){ type, contents } : *id;
+}
+
+bool identity_range(struct address_range *out, const struct identity *id)
+{
+	size_t len = address_len(id->type == ID_IPV4_RANGE ? AF_INET : id->type == ID_IPV6_RANGE ? AF_INET6 : 0);
+
+	*out = (struct address_range){ .family = id->type == ID_IPV4_RANGE ? AF_INET : AF_INET6 };
+	if (!len || id->data.len != 2 * len)
+		return false;
+	memcpy(out->first, id->data.at, len);
+	memcpy(out->last, id->data.at + len, len);
+	return true;
+}
+
+/* ---- to text ---- */
 
 static bool is_printable(struct bytes b)
 {
@@ -183,46 +114,65 @@ static void hex_text(char *out, size_t size, struct bytes b)
 		snprintf(out + used, size - used, "...");
 }
 
+static bool addresses_text(char *out, size_t size, const struct identity *id)
+{
+	uint8_t family = id->type == ID_IPV4_ADDR ? AF_INET : id->type == ID_IPV6_ADDR ? AF_INET6 : 0;
+	char text[SELECTOR_TEXT_MAX];
+	struct selector range = { .protocol = 0 };
+	struct address a;
+
+	if (family && address_from_bytes(&a, family, id->data) == 0)
+		address_host_text(text, &a);
+	else if (identity_range(&range.range, id))
+		selector_text(text, &range);
+	else
+		return false;
+	snprintf(out, size, "%s", text);
+	return true;
+}
+
+static void general_name_text(char *out, size_t size, const struct identity *id)
+{
+	struct bytes contents;
+	uint8_t tag;
+	int used = snprintf(out, size, "uri:");
+
+	if (general_name_read(&tag, &contents, id->data) && tag == GN_URI && is_printable(contents))
+		log_escape(out + used, size - (size_t)used, contents);
+	else
+		hex_text(out, size, id->data);
+}
+
+static void value_text(char *out, size_t size, const struct identity *id)
+{
+	struct dn dn;
+
+	if (addresses_text(out, size, id))
+		return;
+	if (id->type == ID_DER_ASN1_DN && dn_read(&dn, id->data) == 0 && dn.count)
+		dn_text(out, size, &dn);
+	else if (id->type == ID_FQDN || id->type == ID_USER_FQDN || (id->type == ID_KEY_ID && is_printable(id->data)))
+		log_escape(out, size, id->data);
+	else if (id->type == ID_DER_ASN1_GN)
+		general_name_text(out, size, id);
+	else
+		hex_text(out, size, id->data);
+}
+
 const char *identity_text(char out[IDENTITY_TEXT_MAX], const struct identity *id)
 {
 	char name[NAME_TEXT_MAX];
 	/* Room for the longest name of a type, in brackets. */
 	char value[IDENTITY_TEXT_MAX - NAME_TEXT_MAX - 4];
-	uint8_t family = id->type == ID_IPV4_ADDR ? AF_INET : id->type == ID_IPV6_ADDR ? AF_INET6 : 0;
-	struct address a;
+	struct identity plain = identity_plain(id);
 
 	if (id->type == 0) {
 		snprintf(out, IDENTITY_TEXT_MAX, "%%any");
 		return out;
 	}
-	if (family && address_from_bytes(&a, family, id->data) == 0)
-		address_host_text(value, &a);
-	else if (id->type == ID_FQDN || id->type == ID_USER_FQDN || (id->type == ID_KEY_ID && is_printable(id->data)))
-		log_escape(value, sizeof(value), id->data);
-	else
-		hex_text(value, sizeof(value), id->data);
+	value_text(value, sizeof(value), &plain);
 	snprintf(out, IDENTITY_TEXT_MAX, "%s (%s)", value, id_type_name(name, id->type));
 	return out;
-}
-
-bool identity_same(const struct identity *a, const struct identity *b)
-{
-	return a->type == b->type && bytes_equal(a->data, b->data);
-}
-
-bool identity_matches(const struct identity *pattern, const struct identity *id)
-{
-	if (pattern->type == 0)
-		return true;
-	if (pattern->type != ID_FQDN || id->type != ID_FQDN)
-		return identity_same(pattern, id);
-	if (pattern->data.len != id->data.len)
-		return false;
-	/* Octet by octet: a peer's name may hold NUL, which must not end the comparison. */
-	for (size_t i = 0; i < id->data.len; i++)
-		if (tolower(pattern->data.at[i]) != tolower(id->data.at[i]))
-			return false;
-	return true;
 }
 
 /* ---- ID payloads of phase 1 ---- */
@@ -243,6 +193,39 @@ static bool is_phase1_port(uint8_t protocol, uint16_t port)
 	       (protocol == PROTOCOL_UDP && (port == 0 || port == PORT_IKE || port == PORT_NAT_T));
 }
 
+static const char *length_fault(const struct identity *id)
+{
+	if (id->data.len == 0)
+		return "the ID is empty";
+	return id->data.len <= IDENTITY_DATA_MAX ? NULL : "the ID is longer than 1024 octets";
+}
+
+static const char *dn_fault(const struct identity *id)
+{
+	const char *fault = length_fault(id);
+	struct dn dn;
+
+	if (fault)
+		return fault;
+	if (dn_read(&dn, id->data))
+		return "the DN in the ID is not DER, or has more than 64 attributes";
+	return dn.count ? NULL : "the DN in the ID is empty, and names nobody";
+}
+
+static const char *general_name_fault(const struct identity *id)
+{
+	const char *fault = length_fault(id);
+	struct identity plain = identity_plain(id);
+	struct bytes contents;
+	uint8_t tag;
+
+	if (fault)
+		return fault;
+	if (!general_name_read(&tag, &contents, id->data))
+		return "the GN in the ID is not DER";
+	return plain.type == ID_DER_ASN1_DN ? dn_fault(&plain) : NULL;
+}
+
 static const char *identity_fault(const struct identity *id)
 {
 	switch (id->type) {
@@ -252,12 +235,12 @@ static const char *identity_fault(const struct identity *id)
 		return id->data.len == 16 ? NULL : "an IPv6 address in the ID must be 16 octets";
 	case ID_FQDN:
 	case ID_USER_FQDN:
-	case ID_DER_ASN1_DN:
-	case ID_DER_ASN1_GN:
 	case ID_KEY_ID:
-		if (id->data.len == 0)
-			return "the ID is empty";
-		return id->data.len <= IDENTITY_DATA_MAX ? NULL : "the ID is longer than 1024 octets";
+		return length_fault(id);
+	case ID_DER_ASN1_DN:
+		return dn_fault(id);
+	case ID_DER_ASN1_GN:
+		return general_name_fault(id);
 	case ID_IPV4_SUBNET:
 	case ID_IPV6_SUBNET:
 	case ID_IPV4_RANGE:

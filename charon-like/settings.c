@@ -13,6 +13,7 @@ static void settings_free(struct settings *s)
 	lookup_free(&s->psk_ids);
 	free(s->ranges);
 	free(s->psk_ranges);
+	free(s->psk_patterns);
 	for (size_t i = 0; i < s->connection_count; i++)
 		connection_free(&s->connections[i]);
 	free(s->connections);
@@ -165,7 +166,7 @@ bool connection_settings_same(const struct connection_settings *a, const struct 
 	bool is_same = text_same(a->name, b->name) && a->keep == b->keep && address_same(&a->local, &b->local) &&
 		       identity_same(&a->local_id, &b->local_id) && range_same(&a->remote, &b->remote) &&
 		       text_same(a->remote_host, b->remote_host) && a->remote_port == b->remote_port &&
-		       identity_same(&a->remote_id, &b->remote_id) && text_same(a->mode, b->mode) &&
+		       identity_same(&a->remote_id, &b->remote_id) && a->remote_match == b->remote_match && text_same(a->mode, b->mode) &&
 		       text_same(a->auth, b->auth) && auth_same(a, b) && a->lifetime == b->lifetime && a->encap == b->encap &&
 		       a->proposals.count == b->proposals.count;
 

@@ -109,6 +109,7 @@ struct connection_settings {
 	const char *remote_host;             /* a name to resolve, then `remote` is %any; or NULL                    */
 	uint16_t remote_port;                /* 500 unless configured                                                */
 	struct identity remote_id;           /* type 0: any; not configured: the remote address                      */
+	unsigned remote_match;               /* enum identity_match: what of it is a pattern                         */
 	const char *mode;                    /* "main", "aggressive"                                                 */
 	const char *auth;                    /* "psk", ...                                                           */
 	struct private_key *key;             /* with which we sign; NULL: none                                       */
@@ -146,6 +147,7 @@ struct psk_id {
 struct psk_settings {
 	struct psk_id *ids;
 	size_t id_count;
+	unsigned match;                      /* enum identity_match: what of the ids are patterns                    */
 	struct secret secret;
 	const struct config_node *node;
 };
@@ -210,7 +212,7 @@ const struct connection_settings *settings_match(const struct settings *s, const
 						 bool (*visit)(const struct connection_settings *c, void *arg), void *arg);
 /*
  * The best key for two ends; what is not known yet (ids in Main Mode, an address) is NULL or has type or family 0. The remote end
- * decides: its id, then its address, then the narrowest range, then %any. Of keys equal in that, one that also names the local end
+ * decides: its id, then a pattern that its id fits, then its address, then the narrowest range, then %any. Of keys equal in that, one that also names the local end
  * wins; one with several ids of which surely none is the local end is not for us. The first in the file wins a tie. `how` (may be
  * NULL) gets a clause that says by what it was chosen ("psk at office.xml:12, by remote address 192.0.2.1"). NULL: none.
  */

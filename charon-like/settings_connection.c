@@ -16,13 +16,17 @@ const struct config_node *node_child(const struct config_node *node, const char 
 	return NULL;
 }
 
-static void id_read(struct check *check, const struct config_node *node, struct identity *out)
+static void id_read(struct check *check, const struct config_node *node, struct identity *out, unsigned match)
 {
 	const char *id = config_get(node, "id");
+	char why[IDENTITY_WHY_MAX];
 
-	if (id && check_is_input(check, identity_parse(out, id)))
-		check_error(check, node, "id '%s' is not an identity; write an address, a host name, user@host, "
-			    "keyid:NAME, keyid:0xHEX, fqdn:NAME, dn:HEX or %%any", id);
+	if (id && check_is_input(check, identity_parse_as(out, id, match, why)))
+		check_error(check, node, "id '%s' is not an identity; %s", id, why[0] ? why : "write an address, a host name, user@host, "
+			    "a distinguished name (C=CH, O=Example, CN=gw), keyid:NAME, keyid:0xHEX, fqdn:NAME or %any");
+	if (identity_looks_reversed(out))
+		check_warn(check, node, "id '%s' is taken in the order in which it is written; when it is the reverse of the certificate's, "
+			   "as RFC 4514 has it, write 'rfc4514:' in front", id);
 }
 
 static void local_read(struct check *check, const struct config_node *node, struct connection_settings *c)
@@ -31,7 +35,7 @@ static void local_read(struct check *check, const struct config_node *node, stru
 
 	if (address && strcmp(address, "%any") != 0 && address_parse(&c->local, address))
 		check_error(check, node, "address '%s' is not an address (192.0.2.1, 2001:db8::1) or %%any", address);
-	id_read(check, node, &c->local_id);
+	id_read(check, node, &c->local_id, 0);
 	auth_local_read(check, node, c);
 }
 
@@ -59,7 +63,8 @@ static void remote_read(struct check *check, const struct config_node *node, str
 				    range_fault(fault, sizeof(fault), address));
 	}
 	c->remote_port = (uint16_t)word_number(check, node, &port);
-	id_read(check, node, &c->remote_id);
+	c->remote_match = word_id_match(check, node);
+	id_read(check, node, &c->remote_id, c->remote_match | MATCH_RANGES);
 	if (!config_get(node, "id"))
 		remote_id_default(check, c);
 	auth_remote_read(check, node, c);

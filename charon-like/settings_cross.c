@@ -57,26 +57,35 @@ static const char *end_text(char *out, size_t size, const struct connection_sett
 	return out;
 }
 
-static const char *suggested_id(const struct connection_settings *c, const char *element)
+/* An id with blanks or commas stands in quotes in a list, and a range of ids is told from one of addresses. */
+static const char *suggested_id(const struct connection_settings *c, const char *element, char out[IDENTITY_TEXT_MAX])
 {
 	const char *id = attribute_of(c, element, "id"), *address = attribute_of(c, element, "address");
 
-	if (id && strcmp(id, "%any") != 0)
-		return id;
+	if (id && strcmp(id, "%any") != 0) {
+		const char *quote = strpbrk(id, " ,") ? "'" : "";
+		uint8_t type = strcmp(element, "remote") == 0 && strncmp(id, "ipv", 3) != 0 ? c->remote_id.type : 0;
+
+		snprintf(out, IDENTITY_TEXT_MAX, "%s%s%s%s", quote, type == ID_IPV4_RANGE ? "ipv4range:" : type == ID_IPV6_RANGE ? "ipv6range:" : "",
+			 id, quote);
+		return out;
+	}
 	return address && (!c->remote_host || strcmp(element, "local") == 0) ? address : "%any";
 }
 
 static void key_check(struct check *check, const struct settings *s, const struct connection_settings *c)
 {
-	char local[IDENTITY_TEXT_MAX], remote[IDENTITY_TEXT_MAX];
+	char local[IDENTITY_TEXT_MAX], remote[IDENTITY_TEXT_MAX], local_id[IDENTITY_TEXT_MAX], remote_id[IDENTITY_TEXT_MAX];
 	bool has_local = attribute_of(c, "local", "id") || attribute_of(c, "local", "address");
 
 	/* What is not known can have no key; its absence or form was complained about. */
 	if (strcmp(c->auth, "psk") != 0 || !attribute_of(c, "remote", "address") || has_key(s, c))
 		return;
-	check_error(check, c->node, "no psk for local %s and remote %s; add <psk ids=\"%s%s%s\" file=\"%s.psk\"/>%s",
+	const char *id_match = attribute_of(c, "remote", "id-match");
+	check_error(check, c->node, "no psk for local %s and remote %s; add <psk ids=\"%s%s%s\"%s%s%s file=\"%s.psk\"/>%s",
 		    end_text(local, sizeof(local), c, "local"), end_text(remote, sizeof(remote), c, "remote"),
-		    has_local ? suggested_id(c, "local") : "", has_local ? " " : "", suggested_id(c, "remote"),
+		    has_local ? suggested_id(c, "local", local_id) : "", has_local ? " " : "", suggested_id(c, "remote", remote_id),
+		    id_match ? " id-match=\"" : "", id_match ? id_match : "", id_match ? "\"" : "",
 		    c->name ? c->name : "NAME",
 		    !address_range_is_host(&c->remote) && strcmp(c->mode, "main") == 0
 			    ? "; Main Mode chooses the key by address, before it knows the peer's id" : "");

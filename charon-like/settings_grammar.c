@@ -81,7 +81,7 @@ static const struct element_rule rules[] = {
 		.needs = no_needs,
 	}, {
 		.name = "remote",
-		.attributes = WORDS("address", "id", "port", "public-key", "cert", "ca"),
+		.attributes = WORDS("address", "id", "id-match", "port", "public-key", "cert", "ca"),
 		.required = WORDS("address"),
 		.children = nothing,
 		.once = nothing,
@@ -111,7 +111,7 @@ static const struct element_rule rules[] = {
 		.needs = no_needs,
 	}, {
 		.name = "psk",
-		.attributes = WORDS("ids", "file"),
+		.attributes = WORDS("ids", "id-match", "file"),
 		.required = WORDS("ids", "file"),
 		.children = nothing,
 		.once = nothing,

@@ -22,7 +22,7 @@ void lookup_free(struct lookup *lookup);
 
 /* ---- the settings ---- */
 
-/* A range of addresses that a key is for. */
+/* A range of addresses, or a pattern, that a key is for. */
 struct psk_range {
 	const struct psk_settings *psk;
 	const struct psk_id *id;
@@ -46,6 +46,8 @@ struct settings {
 	struct lookup psk_ids;                   /* keys by the identities and hosts they name       */
 	struct psk_range *psk_ranges;            /* the narrowest first                              */
 	size_t psk_range_count;
+	struct psk_range *psk_patterns;          /* ids that name more than one identity, in order   */
+	size_t psk_pattern_count;
 };
 
 /* ---- one run of checking: everything that is wrong is said, then the whole is refused ---- */
@@ -87,10 +89,16 @@ uint64_t word_size(struct check *check, const struct config_node *node, const st
 /* Index of the attribute's value in `words`, which ends with NULL. */
 size_t word_choice(struct check *check, const struct config_node *node, const char *attribute, const char *const *words,
 		   size_t fallback);
+/* A list of words as bits, 1 << the index in `words`, which ends with NULL; 0 when it is not there. */
+unsigned word_set(struct check *check, const struct config_node *node, const char *attribute, const char *const *words);
+/* "wildcards reordered": enum identity_match. */
+unsigned word_id_match(struct check *check, const struct config_node *node);
 bool word_is_name(const char *word);
 bool word_is_host_name(const char *word);
 /* Cuts the next word off a list with blanks or commas between; false at its end. */
 bool word_next(const char **list, struct bytes *word);
+/* The same, but a word may stand in quotes, single or double, and then hold all but that quote. One that is not closed ends the list. */
+bool word_next_quoted(const char **list, struct bytes *word);
 /* Writes the words with ", " between, as far as they fit. Returns `out`. */
 const char *words_join(char *out, size_t size, const char *const *words);
 /* "; did you mean 'X'?" or, when nothing is near, "; there is: A, B". Returns `out`. */

@@ -3,7 +3,6 @@
  * settings_psk.c - which pre-shared key is for two ends. The remote end decides, then the local one breaks ties, as
  * in strongSwan's secrets; but a key that names several ends of which we are none is never used.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,19 +23,6 @@ struct find {
 	const struct psk_id *remote, *local;
 	int fit;
 };
-
-enum { KEY_MAX = IDENTITY_DATA_MAX + 1 };
-
-/* Names of hosts are equal in either case; what differs in more is sorted out by identity_matches(). */
-static struct bytes identity_key(uint8_t out[KEY_MAX], uint8_t type, struct bytes data)
-{
-	size_t len = data.len < IDENTITY_DATA_MAX ? data.len : IDENTITY_DATA_MAX;
-
-	out[0] = type;
-	for (size_t i = 0; i < len; i++)
-		out[i + 1] = (uint8_t)(type == ID_FQDN ? tolower(data.at[i]) : data.at[i]);
-	return bytes_of(out, len + 1);
-}
 
 static uint8_t address_id_type(uint8_t family)
 {
@@ -72,13 +58,18 @@ static int range_compare(const void *left, const void *right)
 
 static int id_index(struct settings *s, const struct psk_settings *psk, const struct psk_id *id)
 {
-	uint8_t key[KEY_MAX];
-	struct bytes host = bytes_of(id->range.first, address_len(id->range.family));
+	uint8_t key[IDENTITY_KEY_MAX];
+	struct bytes ip = bytes_of(id->range.first, address_len(id->range.family));
+	struct identity host = { address_id_type(id->range.family), ip };
 
+	if (!id->is_range && identity_is_pattern(&id->id, psk->match)) {
+		s->psk_patterns[s->psk_pattern_count++] = (struct psk_range){ psk, id };
+		return 0;
+	}
 	if (!id->is_range)
-		return lookup_add(&s->psk_ids, identity_key(key, id->id.type, id->id.data), psk);
+		return lookup_add(&s->psk_ids, identity_key(key, &id->id), psk);
 	if (address_range_is_host(&id->range))
-		return lookup_add(&s->psk_ids, identity_key(key, address_id_type(id->range.family), host), psk);
+		return lookup_add(&s->psk_ids, identity_key(key, &host), psk);
 	s->psk_ranges[s->psk_range_count++] = (struct psk_range){ psk, id };
 	return 0;
 }
@@ -90,7 +81,8 @@ int psk_index(struct settings *s)
 	for (size_t i = 0; i < s->psk_count; i++)
 		count += s->psks[i].id_count;
 	s->psk_ranges = calloc(count + 1, sizeof(*s->psk_ranges));
-	if (!s->psk_ranges)
+	s->psk_patterns = calloc(count + 1, sizeof(*s->psk_patterns));
+	if (!s->psk_ranges || !s->psk_patterns)
 		return FAULT_MEMORY;
 	for (size_t i = 0; i < s->psk_count; i++)
 		for (size_t j = 0; j < s->psks[i].id_count; j++)
@@ -103,17 +95,17 @@ int psk_index(struct settings *s)
 /* ---- fitting ---- */
 
 /* Whether an id of a key names this end by its id: also "192.0.2.1" an ID of that address. */
-static bool id_names_identity(const struct psk_id *id, const struct identity *end)
+static bool id_names_identity(const struct psk_settings *psk, const struct psk_id *id, const struct identity *end)
 {
 	if (!id->is_range)
-		return identity_matches(&id->id, end);
+		return identity_fits(&id->id, psk->match, end);
 	return address_range_is_host(&id->range) && end->type == address_id_type(id->range.family) &&
 	       bytes_equal(end->data, bytes_of(id->range.first, address_len(id->range.family)));
 }
 
-static int local_id_fit(const struct psk_id *id, const struct ends *ends)
+static int local_id_fit(const struct psk_settings *psk, const struct psk_id *id, const struct ends *ends)
 {
-	if (ends->local_id && id_names_identity(id, ends->local_id))
+	if (ends->local_id && id_names_identity(psk, id, ends->local_id))
 		return FIT_ID;
 	if (!id->is_range)
 		return ends->local_id ? FIT_NOT : FIT_UNKNOWN;
@@ -140,7 +132,7 @@ static int local_fit(const struct psk_settings *psk, const struct psk_id *remote
 	for (size_t i = 0; i < psk->id_count; i++) {
 		const struct psk_id *id = &psk->ids[i];
 		bool names_both = id->is_range && !address_range_is_host(&id->range) && address_range_weight(&id->range);
-		int fit = id == remote && !names_both ? FIT_NOT : local_id_fit(id, ends);
+		int fit = id == remote && !names_both ? FIT_NOT : local_id_fit(psk, id, ends);
 
 		if (fit > best) {
 			best = fit;
@@ -162,15 +154,25 @@ static void find_try(struct find *find, const struct psk_settings *psk, const st
 /* Keys that name exactly this identity (or address, as an identity of its type). */
 static void find_exact(struct find *find, const struct settings *s, const struct identity *end, const struct ends *ends)
 {
-	uint8_t key[KEY_MAX];
-	const struct lookup_item *it = lookup_find(&s->psk_ids, identity_key(key, end->type, end->data));
+	uint8_t key[IDENTITY_KEY_MAX];
+	const struct lookup_item *it = lookup_find(&s->psk_ids, identity_key(key, end));
 
 	for (; it; it = it->next) {
 		const struct psk_settings *psk = it->at;
 
 		for (size_t i = 0; i < psk->id_count; i++)
-			if (id_names_identity(&psk->ids[i], end))
+			if (!identity_is_pattern(&psk->ids[i].id, psk->match) && id_names_identity(psk, &psk->ids[i], end))
 				find_try(find, psk, &psk->ids[i], ends);
+	}
+}
+
+static void find_pattern(struct find *find, const struct settings *s, const struct ends *ends)
+{
+	for (size_t i = 0; i < s->psk_pattern_count; i++) {
+		const struct psk_range *pattern = &s->psk_patterns[i];
+
+		if (id_names_identity(pattern->psk, pattern->id, ends->remote_id))
+			find_try(find, pattern->psk, pattern->id, ends);
 	}
 }
 
@@ -191,14 +193,17 @@ static void find_range(struct find *find, const struct settings *s, const struct
 
 /* ---- saying how ---- */
 
-static const char *by_text(char *out, size_t size, const char *end, const struct psk_id *id, const struct identity *end_id)
+static const char *by_text(char *out, size_t size, const char *end, const struct psk_settings *psk, const struct psk_id *id,
+			   const struct identity *end_id)
 {
 	char text[IDENTITY_TEXT_MAX];
 	struct selector range = { .range = id->range };
 
 	if (id->is_range && !id->range.family)
 		snprintf(out, size, "%s %%any", end);
-	else if (end_id && id_names_identity(id, end_id))
+	else if (!id->is_range && identity_is_pattern(&id->id, psk->match))
+		snprintf(out, size, "%s id that fits %s", end, identity_text(text, &id->id));
+	else if (end_id && id_names_identity(psk, id, end_id))
 		snprintf(out, size, "%s id %s", end, identity_text(text, end_id));
 	else if (id->is_range)
 		snprintf(out, size, "%s %s %s", end, address_range_is_host(&id->range) ? "address" : "range", selector_text(text, &range));
@@ -212,9 +217,9 @@ static void how_text(char how[WHY_MAX], const struct find *find, const struct en
 	char remote[IDENTITY_TEXT_MAX + 16], local[IDENTITY_TEXT_MAX + 16];
 	const struct config_node *node = find->psk->node;
 
-	by_text(remote, sizeof(remote), "remote", find->remote, ends->remote_id);
+	by_text(remote, sizeof(remote), "remote", find->psk, find->remote, ends->remote_id);
 	if (find->local)
-		by_text(local, sizeof(local), "local", find->local, ends->local_id);
+		by_text(local, sizeof(local), "local", find->psk, find->local, ends->local_id);
 	int len = snprintf(how, WHY_MAX, "psk at %s:%u, by %s%s%s", node->file, node->line, remote,
 			   find->local ? " and " : "", find->local ? local : "");
 	if (len >= WHY_MAX)
@@ -229,6 +234,8 @@ const struct psk_settings *settings_psk(const struct settings *s, const struct a
 
 	if (ends.remote_id)
 		find_exact(&find, s, ends.remote_id, &ends);
+	if (!find.psk && ends.remote_id)
+		find_pattern(&find, s, &ends);
 	if (!find.psk && ends.remote) {
 		struct identity address = { address_id_type(remote->family), address_bytes(remote) };
 
@@ -244,11 +251,15 @@ const struct psk_settings *settings_psk(const struct settings *s, const struct a
 /* ---- whether there can be a key at all ---- */
 
 /* Main Mode takes the key before the peer says its id (RFC 2409 5.4), so there only an address can tell peers apart. */
-static bool id_may_fit(const struct psk_id *id, const struct connection_settings *c)
+static bool id_may_fit(const struct psk_settings *psk, const struct psk_id *id, const struct connection_settings *c)
 {
 	if (id->is_range)
 		return address_range_overlaps(&id->range, &c->remote);
-	return c->remote_id.type ? identity_matches(&id->id, &c->remote_id) : strcmp(c->mode, "main") != 0;
+	if (!c->remote_id.type)
+		return strcmp(c->mode, "main") != 0;
+	/* Of two patterns it is not known whether somebody fits both. */
+	return identity_fits(&id->id, psk->match, &c->remote_id) || identity_fits(&c->remote_id, c->remote_match, &id->id) ||
+	       (identity_is_pattern(&id->id, psk->match) && identity_is_pattern(&c->remote_id, c->remote_match));
 }
 
 bool psk_may_fit(const struct settings *s, const struct connection_settings *c)
@@ -258,7 +269,7 @@ bool psk_may_fit(const struct settings *s, const struct connection_settings *c)
 
 	for (size_t i = 0; i < s->psk_count; i++)
 		for (size_t j = 0; j < s->psks[i].id_count; j++)
-			if (id_may_fit(&s->psks[i].ids[j], c) &&
+			if (id_may_fit(&s->psks[i], &s->psks[i].ids[j], c) &&
 			    local_fit(&s->psks[i], &s->psks[i].ids[j], &ends, &by) != FIT_NOT)
 				return true;
 	return false;

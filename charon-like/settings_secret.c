@@ -15,7 +15,7 @@ enum { PSK_FILE_MAX = 2 * PSK_MAX + 8 };
 static void id_add(struct check *check, const struct config_node *node, struct psk_settings *psk, struct bytes word)
 {
 	struct psk_id *id = &psk->ids[psk->id_count];
-	char text[IDENTITY_DATA_MAX + 8];
+	char text[IDENTITY_DATA_MAX + 8], why[IDENTITY_WHY_MAX];
 
 	if (word.len >= sizeof(text)) {
 		check_error(check, node, "ids: a word has %zu octets, more than %d", word.len, IDENTITY_DATA_MAX);
@@ -24,12 +24,13 @@ static void id_add(struct check *check, const struct config_node *node, struct p
 	memcpy(text, word.at, word.len);
 	text[word.len] = '\0';
 	*id = (struct psk_id){ .is_range = address_range_parse(&id->range, text) == 0, .range = id->range };
-	int fault = id->is_range ? 0 : identity_parse(&id->id, text);
+	int fault = id->is_range ? 0 : identity_parse_as(&id->id, text, psk->match | MATCH_RANGES, why);
 	if (!fault)
 		psk->id_count++;
 	else if (check_is_input(check, fault))
-		check_error(check, node, "ids: '%s' is neither an address, prefix, range or %%any nor an identity (gw.example, "
-			    "user@host, keyid:NAME, keyid:0xHEX, fqdn:NAME, dn:HEX)", text);
+		check_error(check, node, "ids: '%s' is neither an address, prefix, range or %%any nor an identity; %s", text,
+			    why[0] ? why : "those are gw.example, user@host, 'C=CH, O=Example, CN=gw' in quotes, keyid:NAME, keyid:0xHEX, "
+			    "fqdn:NAME");
 }
 
 static void ids_read(struct check *check, const struct config_node *node, struct psk_settings *psk)
@@ -38,7 +39,7 @@ static void ids_read(struct check *check, const struct config_node *node, struct
 	size_t count = 0;
 	struct bytes word;
 
-	for (const char *at = list; at && word_next(&at, &word);)
+	for (const char *at = list; at && word_next_quoted(&at, &word);)
 		count++;
 	if (list && !count)
 		check_error(check, node, "ids names nobody; write ids=\"%%any\" for a key that is for everybody");
@@ -52,7 +53,7 @@ static void ids_read(struct check *check, const struct config_node *node, struct
 		check->is_out_of_memory = true;
 		return;
 	}
-	while (word_next(&list, &word))
+	while (word_next_quoted(&list, &word))
 		id_add(check, node, psk, word);
 }
 
@@ -212,6 +213,7 @@ void settings_secret_files(struct config *config, config_saw *saw, void *arg)
 void psk_read(struct check *check, const struct config_node *node, struct psk_settings *psk)
 {
 	psk->node = node;
+	psk->match = word_id_match(check, node);
 	ids_read(check, node, psk);
 	secret_read(check, node, &psk->secret);
 }

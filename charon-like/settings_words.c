@@ -70,6 +70,20 @@ bool word_next(const char **list, struct bytes *word)
 	return end > at;
 }
 
+bool word_next_quoted(const char **list, struct bytes *word)
+{
+	const char *at = *list;
+
+	while (is_separator(*at))
+		at++;
+	const char *end = *at == '\'' || *at == '"' ? strchr(at + 1, *at) : NULL;
+	if (!end)
+		return word_next(list, word);
+	*word = bytes_of(at + 1, (size_t)(end - at) - 1);
+	*list = end + 1;
+	return true;
+}
+
 const char *words_join(char *out, size_t size, const char *const *words)
 {
 	size_t used = 0;
@@ -105,6 +119,36 @@ size_t word_choice(struct check *check, const struct config_node *node, const ch
 		check_error(check, node, "unknown %s '%s'; %s", attribute, value,
 			    words_hint(hint, sizeof(hint), value, words));
 	return fallback;
+}
+
+unsigned word_set(struct check *check, const struct config_node *node, const char *attribute, const char *const *words)
+{
+	const char *list = config_get(node, attribute);
+	char text[HINT_MAX], hint[HINT_MAX];
+	struct bytes word;
+	unsigned set = 0;
+
+	while (list && word_next(&list, &word)) {
+		size_t i = 0;
+
+		while (words[i] && !bytes_equal(bytes_text(words[i]), word))
+			i++;
+		if (words[i]) {
+			set |= 1U << i;
+			continue;
+		}
+		snprintf(text, sizeof(text), "%.*s", (int)word.len, (const char *)word.at);
+		check_error(check, node, "unknown %s '%s'; %s", attribute, text, words_hint(hint, sizeof(hint), text, words));
+	}
+	return set;
+}
+
+unsigned word_id_match(struct check *check, const struct config_node *node)
+{
+	/* In the order of the bits of enum identity_match. */
+	static const char *const words[] = { "wildcards", "reordered", NULL };
+
+	return word_set(check, node, "id-match", words);
 }
 
 /* ---- numbers ---- */

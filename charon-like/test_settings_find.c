@@ -239,6 +239,80 @@ static void test_key_both_ends(void)
 	run_end(&run);
 }
 
+static void test_key_names(void)
+{
+	char how[WHY_MAX];
+	struct run run;
+	const struct settings *s = run_good(&run, "keyferry\n"
+		" psk ids=%any file=long.psk\n"                                             /* 2 */
+		" psk ids='C=CH,O=Example,CN=gw' file=long.psk\n"                           /* 3 */
+		" psk ids='C=CH,O=Example,CN=*',*@example,*.example id-match=wildcards file=long.psk\n" /* 4 */
+		" psk ids=bob@example file=long.psk\n"                                      /* 5 */
+		" psk ids=\"CN=b,O=Example,C=CH\" id-match=reordered file=long.psk\n"       /* 6 */
+		" psk ids=keyid:users,keyid:gate file=long.psk\n"                           /* 7 */
+		" psk ids=ipv4net:10.0.0.0/8 file=long.psk\n"                               /* 8 */
+		" psk ids=203.0.113.5 file=long.psk\n"                                      /* 9 */
+		" psk ids=@*.example,'/C=DE/CN=gw' id-match=wildcards file=long.psk\n");    /* 10 */
+
+	CU_ASSERT_EQUAL(key(s, NULL, NULL, NULL, "C=ch,O=EXAMPLE,CN=#0c026777", how), 3);
+	CU_ASSERT_PTR_NOT_NULL(strstr(how, "t.conf:3, by remote id C=ch, O=EXAMPLE, CN=gw (DN)"));
+	/* What names one comes before a pattern, and a pattern before an address. */
+	CU_ASSERT_EQUAL(key(s, NULL, NULL, "203.0.113.5", "C=CH,O=Example,CN=b,OU=x", how), 9);
+	CU_ASSERT_EQUAL(key(s, NULL, NULL, "203.0.113.5", "O=Example,C=CH,CN=b", how), 6);
+	CU_ASSERT_EQUAL(key(s, NULL, NULL, NULL, "bob@EXAMPLE", how), 5);
+	CU_ASSERT_EQUAL(key(s, NULL, NULL, NULL, "10.1.2.3", how), 8);
+	CU_ASSERT_PTR_NOT_NULL(strstr(how, "by remote id that fits 10.0.0.0/8 (IPv4 range)"));
+	CU_ASSERT_EQUAL(key(s, NULL, "keyid:gate", NULL, "keyid:users", how), 7);
+	CU_ASSERT_EQUAL(key(s, NULL, "gate", NULL, "keyid:users", how), 2);
+	CU_ASSERT_EQUAL(key(s, NULL, NULL, NULL, "users", how), 2);
+	/* A key for several patterns is between those who fit them; our end may be one of them. */
+	CU_ASSERT_EQUAL(key(s, NULL, "gw.example", NULL, "C=CH,O=Example,CN=x", how), 4);
+	CU_ASSERT_PTR_NOT_NULL(strstr(how, "by remote id that fits C=CH, O=Example, CN=* (DN) and local id that fits *.example (FQDN)"));
+	CU_ASSERT_EQUAL(key(s, NULL, "gw.other", NULL, "C=CH,O=Example,CN=x", how), 2);
+	CU_ASSERT_EQUAL(key(s, NULL, "C=de,CN=gw", NULL, "gw.example", how), 10);
+	/* Before a peer has said who it is, the key is one for who is expected. */
+	struct identity all = { ID_FQDN, bytes_text("*.example") };
+	const struct psk_settings *psk = settings_psk(s, NULL, NULL, NULL, &all, how);
+	CU_ASSERT(psk && psk->node->line == 4);
+	/* What a peer says is no pattern. */
+	CU_ASSERT_EQUAL(key(s, NULL, "gw.example", NULL, "keyid:*.example", how), 2);
+	run_end(&run);
+}
+
+/* A connection whose peers are patterns has a key when somebody who fits it has one. */
+static void test_key_for_patterns(void)
+{
+	static const struct {
+		const char *ids, *remote;
+		bool has_key;
+	} cases[] = {
+		{ "*.example id-match=wildcards", "gw.example", true },
+		{ "*.example id-match=wildcards", "gw.other", false },
+		{ "gw.example", "*.example id-match=wildcards", true },
+		{ "gw.other", "*.example id-match=wildcards", false },
+		{ "*.example id-match=wildcards", "*.gw.example id-match=wildcards", true },
+		{ "CN=b,C=a", "C=a,CN=b id-match=reordered", true },
+		{ "CN=b,C=a", "C=a,CN=b", false },
+		{ "10.1.2.3", "10.0.0.0/8", true },
+	};
+	char text[400];
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		/* In a list of ids commas need quotes. */
+		bool has_comma = strchr(cases[i].ids, ',') != NULL;
+		size_t word = strcspn(cases[i].ids, " ");
+		struct run run;
+
+		snprintf(text, sizeof(text), "keyferry\n connection name=a\n  phase1 mode=aggressive\n  remote address=%%any id=%s\n  child name=b\n"
+			 " psk ids=%s%.*s%s%s file=long.psk\n", cases[i].remote, has_comma ? "'" : "", (int)word, cases[i].ids,
+			 has_comma ? "'" : "", cases[i].ids + word);
+		run_with(&run, text, NULL);
+		CU_ASSERT_EQUAL(run.fault, cases[i].has_key ? 0 : FAULT_INPUT);
+		CU_ASSERT(cases[i].has_key || strstr(run.log.text, "no psk for local"));
+		run_end(&run);
+	}
+}
+
 /* ---- many ---- */
 
 enum { MANY = 1000 };
@@ -295,6 +369,8 @@ static const struct unit_case cases[] = {
 	{ "connections are tried from the most specific on", test_match },
 	{ "the key that names the remote end best is chosen", test_key_order },
 	{ "a key that names both ends is preferred, one that names others is not for us", test_key_both_ends },
+	{ "keys are found by names of every type, and by patterns of them", test_key_names },
+	{ "a connection for a pattern has a key when somebody who fits has one", test_key_for_patterns },
 	{ "each of a thousand connections and keys is found", test_many },
 };
 

@@ -59,8 +59,21 @@ static bool is_meant(const struct connection_settings *c, void *arg)
 		return false;
 	for (size_t i = 0; i < c->proposals.count && !offers_it; i++)
 		offers_it = ike_transform_same(&c->proposals.at[i], &ph1->transform);
-	return offers_it && identity_matches(&c->remote_id, &ph1->peer_id) && ph1->auth->fits(meant->ex, c, &ph1->peer_id) &&
+	return offers_it && identity_fits(&c->remote_id, c->remote_match, &ph1->peer_id) && ph1->auth->fits(meant->ex, c, &ph1->peer_id) &&
 	       (ph1->auth->is_keyed || is_proven(meant, c));
+}
+
+static enum verdict refuse_id_body(struct exchange *ex, struct bytes body, const char *why)
+{
+	struct reader r = reader_over(body);
+	uint8_t type = read_u8(&r), protocol = read_u8(&r);
+	uint16_t port = read_u16(&r);
+	char name[NAME_TEXT_MAX];
+
+	if (r.failed)
+		return ex_drop(ex, "malformed", "the ID payload is refused: %s", why);
+	return ex_drop(ex, "malformed", "the ID payload is refused: %s (type %s, protocol %u, port %u, and %zu octets)", why,
+		       id_type_name(name, type), protocol, port, reader_left(&r));
 }
 
 enum verdict v1_keep_id(struct exchange *ex, const struct message *in)
@@ -70,7 +83,7 @@ enum verdict v1_keep_id(struct exchange *ex, const struct message *in)
 	const char *why;
 
 	if (identity_read(&ph1->peer_id, body, &why) < 0)
-		return ex_drop(ex, "malformed", "the ID payload is refused: %s", why);
+		return refuse_id_body(ex, body, why);
 	ph1->id_body[role_other(ex->role)] = body;
 	return STEP_OK;
 }
@@ -96,19 +109,24 @@ static enum verdict check_place(struct exchange *ex)
 			identity_text(theirs, &ph1->peer_id), engine->daemon.sas_max);
 }
 
-#define WRONG_ID "the peer says it is %s, connection %s expects %s: correct id= of <remote> here, or the peer's own ID"
-
 /* What only who has the key can encrypt is authentic, and ends the exchange. */
 static enum verdict refuse_id(struct exchange *ex)
 {
 	const struct phase1 *ph1 = v1_phase1(ex);
-	char theirs[IDENTITY_TEXT_MAX], ours[IDENTITY_TEXT_MAX];
+	const struct connection_settings *c = ph1->connection;
+	char theirs[IDENTITY_TEXT_MAX], ours[IDENTITY_TEXT_MAX], hint[IDENTITY_WHY_MAX], why[EVENT_TEXT_MAX];
 
 	identity_text(theirs, &ph1->peer_id);
-	identity_text(ours, &ph1->connection->remote_id);
-	if (ph1->auth->is_keyed)
-		return ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch", WRONG_ID, theirs, ph1->connection->name, ours);
-	return ex_refuse(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch", WRONG_ID, theirs, ph1->connection->name, ours);
+	identity_hint(hint, &c->remote_id, c->remote_match, &ph1->peer_id);
+	/* As responder of Main Mode (RFC 2409 5.4); with another key the peer would not have come so far. */
+	if (ph1->auth->is_keyed && identity_fits(&c->remote_id, c->remote_match, &ph1->peer_id))
+		snprintf(why, sizeof(why), "the peer says it is %s, which has another secret than the one that was chosen by its address, for "
+			 "connection %s, before it said so: give both ids the same, or it a connection with its own address and id", theirs, c->name);
+	else
+		snprintf(why, sizeof(why), "the peer says it is %s, connection %s expects %s: %s", theirs, c->name, identity_text(ours, &c->remote_id),
+			 hint[0] ? hint : "correct id= of <remote> here, or the peer's own ID");
+	return ph1->auth->is_keyed ? ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch", "%s", why)
+				   : ex_refuse(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch", "%s", why);
 }
 
 /* As responder there may be several whom the ID fits; as initiator it is the one that we began with. */
@@ -119,7 +137,7 @@ static enum verdict find_connection(struct exchange *ex, struct meant *meant)
 
 	if (ex->role == RESPONDER)
 		c = settings_match(ex->sa->settings, &ex->sa->local, &ex->sa->remote, is_meant, meant);
-	else if (!identity_matches(&c->remote_id, &ph1->peer_id) || !(ph1->auth->is_keyed || is_proven(meant, c)))
+	else if (!identity_fits(&c->remote_id, c->remote_match, &ph1->peer_id) || !(ph1->auth->is_keyed || is_proven(meant, c)))
 		c = NULL;
 	if (!c && meant->is_tried)
 		return ex_refuse(ex, NOTIFY_AUTHENTICATION_FAILED, meant->failure.code, "%s", meant->failure.why);
