@@ -4,6 +4,7 @@
  * somebody needs it for the first time.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,13 +46,31 @@ bool comp_is_there(struct xfrm *x, uint8_t family)
 	return !error;
 }
 
+/* Another outbound SA with the same peer and CPI. */
+static const struct entry *find_rival(const struct xfrm *x, const struct ipsec_sa *sa)
+{
+	const struct entry *e = x->entries;
+
+	while (e && (e->key.inbound || e->key.spi == sa->spi || e->cpi != sa->cpi || !address_same_host(&e->remote, &sa->remote)))
+		e = e->hh.next;
+	return e;
+}
+
 int comp_add(struct xfrm *x, const struct ipsec_sa *sa)
 {
 	char what[WHAT_MAX];
 	int error = sa->cpi ? state_install(x, sa, build_comp) : 0;
+	const struct entry *rival = error == EEXIST && !sa->inbound ? find_rival(x, sa) : NULL;
 
 	if (!error)
 		return 0;
+	/* RFC 3173 3.3: of numbers below 64 each is an algorithm's, whoever uses it. The kernel tells SAs of IPComp by it as by an SPI. */
+	if (rival) {
+		log_at(x->host.log, LEVEL_ERROR, "sa-install", "cannot install IPComp with CPI %u beside the SA %08" PRIx32 ": the peer has given the "
+		       "same CPI to the child of the SA %08" PRIx32 ", and the kernel has room for one; write compress=\"no\" for one of the two",
+		       sa->cpi, sa->spi, rival->key.spi);
+		return FAULT_EXISTS;
+	}
 	snprintf(what, sizeof(what), "cannot install IPComp with CPI %u", sa->cpi);
 	return xfrm_complain(x, "sa-install", what, error);
 }

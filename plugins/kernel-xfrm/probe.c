@@ -14,29 +14,41 @@ enum { LACK_MS = 1000 };
 
 /* ---- what it can ---- */
 
-static int probe(struct xfrm *x, struct netlink *n, uint8_t family, const struct algorithm *cipher, const struct algorithm *auth)
+static int try_sa(struct xfrm *x, struct netlink *n, uint8_t family, struct esp_transform t, size_t encryption_len, size_t integrity_len)
 {
 	/* Each octet another: 3DES takes no key whose parts are the same. */
 	static const uint8_t octets[] = "0123456789abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	uint32_t spi = n == &x->netlink ? PROBE_SPI : PROBE_SPI_THREAD;
-	struct ipsec_sa sa = { .spi = spi, .inbound = true, .transport = true, .replay_window = 64 };
+	struct ipsec_sa sa = { .spi = spi, .inbound = true, .transport = true, .replay_window = 64, .transform = t };
 	struct nlmsghdr *request;
+	int added, deleted;
 
 	sa.local = sa.remote = (struct address){ .family = family };
 	sa.local.ip[address_len(family) - 1] = sa.remote.ip[address_len(family) - 1] = 1;
 	sa.local.ip[0] = sa.remote.ip[0] = family == AF_INET ? 127 : 0;
-	sa.transform = (struct esp_transform){ .id = (uint8_t)cipher->number, .auth = auth ? auth->number : 0,
-					       .icv_len = auth ? auth->icv_len : 0 };
-	sa.encryption_key = bytes_of(octets, cipher->key_len);
-	sa.integrity_key = bytes_of(octets, auth ? auth->key_len : 0);
+	sa.encryption_key = bytes_of(octets, encryption_len);
+	sa.integrity_key = bytes_of(octets, integrity_len);
 	if (!build_sa(n, XFRM_MSG_NEWSA, &sa, &request))
 		return ENOSYS;
-	int added, deleted;
 	netlink_queue(n, request, &added);
-	netlink_queue(n, build_sa_id(n, XFRM_MSG_DELSA, IPPROTO_ESP, spi, &sa.local), &deleted);
+	netlink_queue(n, build_sa_id(n, XFRM_MSG_DELSA, t.is_ah ? IPPROTO_AH : IPPROTO_ESP, spi, &sa.local), &deleted);
 	netlink_flush(n);
 	/* Of a run that was killed just here. */
 	return added && added != EEXIST ? abs(added) : abs(deleted);
+}
+
+static int probe(struct xfrm *x, struct netlink *n, uint8_t family, const struct algorithm *cipher, const struct algorithm *auth)
+{
+	struct esp_transform t = { .id = (uint8_t)cipher->number, .auth = auth ? auth->number : 0, .icv_len = auth ? auth->icv_len : 0 };
+
+	return try_sa(x, n, family, t, cipher->key_len, auth ? auth->key_len : 0);
+}
+
+static int probe_ah(struct xfrm *x, uint8_t family, const struct algorithm *auth)
+{
+	struct esp_transform t = { .is_ah = true, .auth = auth->number, .icv_len = auth->icv_len };
+
+	return try_sa(x, &x->netlink, family, t, 0, auth->key_len);
 }
 
 /* A kernel without ESP, or one that does not let us, says so whatever the algorithm; any that works will do. */
@@ -131,6 +143,16 @@ static bool lacks(struct xfrm *x, const struct algorithm *a)
 	return is_lacking;
 }
 
+/* In neither family: which one a child will need is not known when it is loaded. */
+static bool lacks_ah(struct xfrm *x, const struct algorithm *auth)
+{
+	if (!x->has_ah && x->now() >= x->no_ah_until) {
+		x->has_ah = probe_ah(x, AF_INET, auth) == 0 || probe_ah(x, AF_INET6, auth) == 0;
+		x->no_ah_until = x->now() + LACK_MS;
+	}
+	return !x->has_ah;
+}
+
 bool probe_lacks(void *state, const struct esp_transform *t, char why[WHY_MAX])
 {
 	struct xfrm *x = state;
@@ -147,6 +169,8 @@ bool probe_lacks(void *state, const struct esp_transform *t, char why[WHY_MAX])
 		else if (is_lacking)
 			snprintf(why, WHY_MAX, "the kernel interface has no name for its %s", i ? "authentication" : "cipher");
 	}
+	if (!is_lacking && t->is_ah && (is_lacking = lacks_ah(x, all[1])))
+		snprintf(why, WHY_MAX, "the kernel has no AH (try `modprobe -a ah4 ah6`)");
 	pthread_mutex_unlock(&x->lock);
 	return is_lacking;
 }

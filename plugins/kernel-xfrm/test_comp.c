@@ -172,7 +172,31 @@ static void what_an_earlier_run_left_is_removed(void)
 	test_kernel_close();
 }
 
+static void one_cpi_for_two_children_is_said(void)
+{
+	struct xfrm *x = test_kernel_open();
+	struct ipsec_sa one = test_sa(0x1002, false, 20, 0), two = test_sa(0x1003, false, 20, 0);
+	enum { DEFLATE = 2 };
+
+	one.cpi = two.cpi = DEFLATE;
+	CU_ASSERT_EQUAL(state_add(x, &one), 0);
+	test_kernel->error = EEXIST;
+	test_kernel->error_after = test_kernel->count;
+	CU_ASSERT_EQUAL(state_add(x, &two), FAULT_EXISTS);
+	CU_ASSERT(test_said("cannot install IPComp with CPI 2 beside the SA 00001003: the peer has given the same CPI to the child of the SA 00001002"));
+	CU_ASSERT(test_said("write compress=\"no\" for one of the two"));
+	/* The first is as it was. */
+	CU_ASSERT(HASH_COUNT(x->entries) == 1 && x->entries->key.spi == 0x1002);
+	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_NEWSA);
+	/* Where it is not a child of ours it is another program's. */
+	two.remote = test_address("192.0.2.3", 500);
+	CU_ASSERT_EQUAL(state_add(x, &two), FAULT_EXISTS);
+	CU_ASSERT(test_said("cannot install IPComp with CPI 2: File exists; another program has installed the same"));
+	test_kernel_close();
+}
+
 static const struct unit_case cases[] = {
+	{ "one CPI for two children of a peer is said", one_cpi_for_two_children_is_said },
 	{ "in tunnel mode IPComp has the tunnel", it_has_the_tunnel },
 	{ "in transport mode neither has one", in_transport_mode_neither_has_one },
 	{ "what fails is undone", what_fails_is_undone },

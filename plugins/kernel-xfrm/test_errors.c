@@ -56,6 +56,36 @@ static void what_is_missing_is_looked_for_again_but_not_at_once(void)
 	test_kernel_close();
 }
 
+static void a_kernel_without_ah_is_known_at_load(void)
+{
+	struct xfrm *x = test_kernel_open();
+	struct esp_transform ah = { .is_ah = true, .auth = 5, .icv_len = 16 };
+	char why[WHY_MAX] = "";
+
+	CU_ASSERT_EQUAL(probe_kernel(x), 0);
+	CU_ASSERT_FALSE(probe_lacks(x, &ah, why));
+	const struct xfrm_usersa_info *info = mnl_nlmsg_get_payload(test_request(1));
+	CU_ASSERT(test_request(1)->nlmsg_type == XFRM_MSG_NEWSA && info->id.proto == IPPROTO_AH && info->family == AF_INET);
+	CU_ASSERT(test_request(0)->nlmsg_type == XFRM_MSG_DELSA);
+	size_t asked = test_kernel->count;
+	CU_ASSERT_FALSE(probe_lacks(x, &ah, why));
+	CU_ASSERT_EQUAL(test_kernel->count, asked);
+	/* Of both families; and it may be loaded later. */
+	x->has_ah = false;
+	test_kernel->now += 1000;
+	test_kernel->error = EPROTONOSUPPORT;
+	CU_ASSERT(probe_lacks(x, &ah, why));
+	CU_ASSERT_STRING_EQUAL(why, "the kernel has no AH (try `modprobe -a ah4 ah6`)");
+	CU_ASSERT_EQUAL(test_kernel->count, asked + 4);
+	CU_ASSERT(probe_lacks(x, &ah, why));
+	CU_ASSERT_EQUAL(test_kernel->count, asked + 4);
+	test_kernel->now += 1000;
+	test_kernel->error_after = test_kernel->count;
+	test_kernel->error_count = 2;
+	CU_ASSERT_FALSE(probe_lacks(x, &ah, why));
+	test_kernel_close();
+}
+
 /* ---- every request, every error ---- */
 
 /* Each of these begins where its prepare() ends. */
@@ -236,6 +266,7 @@ static const struct unit_case cases[] = {
 	{ "each request that fails says what, why, and what to do, and can be made again", each_request_that_fails_says_what_why_and_what_to_do },
 	{ "a policy that cannot change is what it was", a_policy_that_cannot_change_is_what_it_was },
 	{ "an SA that the kernel did not keep is added", an_sa_that_the_kernel_did_not_keep_is_added },
+	{ "a kernel without AH is known when the configuration is loaded", a_kernel_without_ah_is_known_at_load },
 	{ "what a proposal lacks is named with its module", what_a_proposal_lacks_is_named_with_its_module },
 	{ "what is missing is looked for again, but not at once", what_is_missing_is_looked_for_again_but_not_at_once },
 };

@@ -71,6 +71,8 @@ struct xfrm {
 	enum comp_state comp[2];               /* likewise                                                    */
 	const struct algorithm *cipher, *auth; /* that work; auth NULL: an AEAD                               */
 	uint64_t working, lacking, lacking_until; /* sets of rows of algorithm.c, and till when the second counts */
+	bool has_ah;                           /* over IPv4 or IPv6                                           */
+	uint64_t no_ah_until;                  /* and till when it is not looked for again                    */
 	bool has_neighbours;                   /* their policies are installed                                */
 	const char *larval_drop;               /* the switch's file; see larval.c                             */
 	bool holds_larval, cannot_hold;
