@@ -8,6 +8,7 @@
 
 #include "events.h"
 #include "map.h"
+#include "names.h"
 #include "sa.h"
 #include "shard.h"
 
@@ -46,6 +47,11 @@ static const struct kernel_ipsec *kernel_from(const struct engine *engine, void 
 static const struct kernel_ipsec *kernel_of(const struct child *child, void **state)
 {
 	return kernel_from(child->sa->shard->engine, state);
+}
+
+static uint8_t protocol_of(const struct child *child)
+{
+	return child->transform.is_ah ? PROTO_AH : PROTO_ESP;
 }
 
 static int install(struct child *child, bool inbound, const struct secret *keymat)
@@ -130,7 +136,7 @@ void child_remove_outbound(struct child *child)
 	const struct kernel_ipsec *kernel = kernel_of(child, &state);
 
 	if (child->has_outbound)
-		kernel->sa_delete(state, child->spi_out, false, &child->remote);
+		kernel->sa_delete(state, protocol_of(child), child->spi_out, false, &child->remote);
 	child->has_outbound = false;
 }
 
@@ -155,7 +161,7 @@ bool child_usage(const struct child *child, bool inbound, struct ipsec_usage *ou
 	*out = (struct ipsec_usage){ 0 };
 	if (!kernel || !kernel->sa_usage || !(inbound ? child->has_inbound : child->has_outbound))
 		return false;
-	return kernel->sa_usage(state, inbound ? child->spi_in : child->spi_out, inbound, &child->remote, out) == 0;
+	return kernel->sa_usage(state, protocol_of(child), inbound ? child->spi_in : child->spi_out, inbound, &child->remote, out) == 0;
 }
 
 void child_move(struct child *child, const struct address *local, const struct address *remote)
@@ -167,9 +173,9 @@ void child_move(struct child *child, const struct address *local, const struct a
 	if (!kernel->sa_move || (address_same(&child->local, local) && address_same(&child->remote, remote)))
 		return;
 	if (child->has_inbound)
-		fault = kernel->sa_move(state, child->spi_in, true, &child->remote, local, remote);
+		fault = kernel->sa_move(state, protocol_of(child), child->spi_in, true, &child->remote, local, remote);
 	if (child->has_outbound && !fault)
-		fault = kernel->sa_move(state, child->spi_out, false, &child->remote, local, remote);
+		fault = kernel->sa_move(state, protocol_of(child), child->spi_out, false, &child->remote, local, remote);
 	if (fault)
 		return;
 	child->local = *local;
@@ -182,9 +188,9 @@ void child_discard(struct child *child, struct engine *engine)
 	const struct kernel_ipsec *kernel = kernel_from(engine, &state);
 
 	if (child->has_outbound)
-		kernel->sa_delete(state, child->spi_out, false, &child->remote);
+		kernel->sa_delete(state, protocol_of(child), child->spi_out, false, &child->remote);
 	if (child->has_inbound)
-		kernel->sa_delete(state, child->spi_in, true, &child->remote);
+		kernel->sa_delete(state, protocol_of(child), child->spi_in, true, &child->remote);
 	secret_free(&child->keys_out);
 	list_remove(&child->in_sa);
 	settings_unref(child->settings);

@@ -133,11 +133,14 @@ struct kernel_ipsec {
 	/* `protocol`: PROTO_ESP, PROTO_AH, or PROTO_IPCOMP for a CPI; FAULT_UNSUPPORTED: this kernel has none of it. */
 	int (*spi)(void *state, uint8_t protocol, const struct address *local, const struct address *remote, uint32_t *out);
 	int (*sa_add)(void *state, const struct ipsec_sa *sa);
-	/* Outbound SPIs are chosen by the peers and unique only with `remote`, as given to sa_add() or the last sa_move(). */
-	int (*sa_move)(void *state, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
+	/*
+	 * Outbound SPIs are chosen by the peers and unique only with the protocol, PROTO_ESP or PROTO_AH, and `remote`, as given to sa_add()
+	 * or the last sa_move().
+	 */
+	int (*sa_move)(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
 		       const struct address *remote);
-	int (*sa_usage)(void *state, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out);
-	int (*sa_delete)(void *state, uint32_t spi, bool inbound, const struct address *remote);
+	int (*sa_usage)(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out);
+	int (*sa_delete)(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote);
 	int (*policy_add)(void *state, const struct ipsec_policy *policy);   /* again with the same child: replaces      */
 	/*
 	 * While the child has an outbound SA, perhaps of another shard, the policy stays: it goes with the last one, so that what an SA

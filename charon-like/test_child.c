@@ -31,10 +31,11 @@ static int add_told(void *state, const struct ipsec_sa *sa)
 	return 0;
 }
 
-static int delete_told(void *state, uint32_t spi, bool inbound, const struct address *remote)
+static int delete_told(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote)
 {
 	struct told *told = state;
 
+	(void)protocol;
 	(void)inbound;
 	(void)remote;
 	told->deleted[told->deletes++] = spi;

@@ -154,12 +154,13 @@ static int replace_endpoint(struct tun *t, struct esp_sa *sa, const struct addre
 	return endpoint ? tables_move_sa(&t->tables, sa, endpoint) : FAULT_MEMORY;
 }
 
-static int tun_sa_move(void *state, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
+static int tun_sa_move(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
 		       const struct address *remote)
 {
 	struct tun *t = state;
 	int fault = FAULT_NOT_FOUND;
 
+	(void)protocol; /* it has no AH */
 	lock(t);
 	struct esp_sa *sa = tables_find_sa(&t->tables, spi, inbound, from);
 	if (sa)
@@ -185,11 +186,12 @@ void tun_refresh(struct tun *t, uint32_t spi, const struct address *remote)
 	unlock(t);
 }
 
-static int tun_sa_usage(void *state, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out)
+static int tun_sa_usage(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out)
 {
 	struct tun *t = state;
 	int fault = FAULT_NOT_FOUND;
 
+	(void)protocol; /* it has no AH */
 	lock(t);
 	const struct esp_sa *sa = tables_find_sa(&t->tables, spi, inbound, remote);
 	if (sa) {
@@ -235,10 +237,11 @@ static void remove_policy(struct tun *t, uint32_t child)
 	(void)!tables_remove_policy(&t->tables, child);
 }
 
-static int tun_sa_delete(void *state, uint32_t spi, bool inbound, const struct address *remote)
+static int tun_sa_delete(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote)
 {
 	struct tun *t = state;
 
+	(void)protocol; /* it has no AH */
 	lock(t);
 	struct esp_sa *sa = tables_find_sa(&t->tables, spi, inbound, remote);
 	if (sa) {

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "names.h"
 #include "xfrm.h"
 
 enum { COUNT_MAX = 60000, COUNTS_MAX = 8, ROUNDS_MAX = 20, KEY_LEN = 20, REPLAY = 64, FLAT = 2 };
@@ -94,7 +95,7 @@ static bool remove_sas(struct xfrm *x, uint32_t i)
 	struct ipsec_policy policy = policy_of(i);
 	uint32_t spi = 0x10000000 + policy.child * 2;
 
-	return state_delete(x, spi + 1, true, &policy.remote) == 0 && state_delete(x, spi, false, &policy.remote) == 0;
+	return state_delete(x, PROTO_ESP, spi + 1, true, &policy.remote) == 0 && state_delete(x, PROTO_ESP, spi, false, &policy.remote) == 0;
 }
 
 static const struct { const char *what; bool (*run)(struct xfrm *x, uint32_t i); } steps[] = {

@@ -52,9 +52,8 @@ static void take_acquire(struct xfrm *x, const struct nlmsghdr *message)
 static struct entry *entry_of(struct xfrm *x, const struct xfrm_usersa_info *info)
 {
 	struct address destination = build_host(&info->id.daddr, info->family);
-	struct entry *e = entry_by_destination(x, ntohl(info->id.spi), &destination);
 
-	return e && e->protocol == info->id.proto ? e : NULL;
+	return entry_by_destination(x, info->id.proto, ntohl(info->id.spi), &destination);
 }
 
 static void take_expire(struct xfrm *x, const struct nlmsghdr *message)
@@ -78,7 +77,7 @@ static void take_mapping(struct xfrm *x, const struct nlmsghdr *message)
 	memcpy(&mapping, mnl_nlmsg_get_payload(message), sizeof(mapping));
 	struct address local = build_host(&mapping.id.daddr, mapping.id.family);
 	struct address remote = build_host(&mapping.new_saddr, mapping.id.family);
-	struct entry *e = entry_by_destination(x, ntohl(mapping.id.spi), &local);
+	struct entry *e = entry_by_destination(x, mapping.id.proto, ntohl(mapping.id.spi), &local);
 	uint64_t now = x->now();
 	/* Older kernels say so with every packet. */
 	if (!e || !e->key.inbound || (e->moved_at && now - e->moved_at < MOVED_PAUSE_MS))

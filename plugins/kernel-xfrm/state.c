@@ -12,14 +12,20 @@
 
 enum { SPI_MIN = 256, WHAT_MAX = 160 };
 
+static uint8_t ip_protocol(uint8_t protocol)
+{
+	return protocol == PROTO_AH ? IPPROTO_AH : protocol == PROTO_IPCOMP ? IPPROTO_COMP : IPPROTO_ESP;
+}
+
 /* ---- what is installed ---- */
 
-static struct entry_key key_of(uint32_t spi, bool inbound, const struct address *remote, bool udp_encap)
+static struct entry_key key_of(uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote, bool udp_encap)
 {
 	struct entry_key key;
 
 	memset(&key, 0, sizeof(key));
 	key.spi = spi;
+	key.protocol = protocol;
 	key.inbound = inbound;
 	if (inbound)
 		return key;
@@ -37,9 +43,9 @@ static struct entry *find_key(struct xfrm *x, const struct entry_key *key)
 	return e;
 }
 
-struct entry *entry_find(struct xfrm *x, uint32_t spi, bool inbound, const struct address *remote)
+struct entry *entry_find(struct xfrm *x, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote)
 {
-	struct entry_key in_udp = key_of(spi, inbound, remote, true), plain = key_of(spi, inbound, remote, false);
+	struct entry_key in_udp = key_of(protocol, spi, inbound, remote, true), plain = key_of(protocol, spi, inbound, remote, false);
 	struct entry *e = find_key(x, &in_udp);
 
 	return e ? e : find_key(x, &plain);
@@ -51,17 +57,17 @@ const struct address *entry_destination(const struct entry *e)
 }
 
 /* One destination and SPI is one SA for the kernel, whatever the ports. */
-struct entry *entry_by_destination(struct xfrm *x, uint32_t spi, const struct address *destination)
+struct entry *entry_by_destination(struct xfrm *x, uint8_t protocol, uint32_t spi, const struct address *destination)
 {
-	struct entry *e = entry_find(x, spi, true, destination);
+	struct entry *e = entry_find(x, protocol, spi, true, destination);
 
 	if (e && address_same_host(&e->local, destination))
 		return e;
-	e = entry_find(x, spi, false, destination);
+	e = entry_find(x, protocol, spi, false, destination);
 	if (e)
 		return e;
 	for (e = x->entries; e; e = e->hh.next)
-		if (e->key.spi == spi && !e->key.inbound && address_same_host(&e->remote, destination))
+		if (e->key.spi == spi && e->key.protocol == protocol && !e->key.inbound && address_same_host(&e->remote, destination))
 			return e;
 	return NULL;
 }
@@ -98,13 +104,12 @@ static void take_spi(const struct nlmsghdr *message, void *arg)
 int state_spi(void *state, uint8_t protocol, const struct address *local, const struct address *remote, uint32_t *out)
 {
 	struct xfrm *x = state;
-	uint8_t number = protocol == PROTO_AH ? IPPROTO_AH : protocol == PROTO_IPCOMP ? IPPROTO_COMP : IPPROTO_ESP;
 	uint32_t spi = 0;
 	int fault = FAULT_UNSUPPORTED;
 
 	pthread_mutex_lock(&x->lock);
 	if (protocol != PROTO_IPCOMP || comp_is_there(x, local->family)) {
-		int error = netlink_talk(&x->netlink, build_spi(&x->netlink, number, local, remote), take_spi, &spi);
+		int error = netlink_talk(&x->netlink, build_spi(&x->netlink, ip_protocol(protocol), local, remote), take_spi, &spi);
 		if (!error && spi < SPI_MIN)
 			error = EBADMSG;
 		fault = error ? xfrm_complain(x, "sa-install", "cannot reserve an SPI", error) : 0;
@@ -216,12 +221,11 @@ static int add(struct xfrm *x, const struct ipsec_sa *sa)
 	int fault = e ? 0 : FAULT_MEMORY;
 
 	if (!fault) {
-		e->key = key_of(sa->spi, sa->inbound, &sa->remote, sa->udp_encap);
+		e->key = key_of(sa->transform.is_ah ? IPPROTO_AH : IPPROTO_ESP, sa->spi, sa->inbound, &sa->remote, sa->udp_encap);
 		e->local = sa->local;
 		e->remote = sa->remote;
 		e->child = sa->child;
 		e->udp_encap = sa->udp_encap;
-		e->protocol = sa->transform.is_ah ? IPPROTO_AH : IPPROTO_ESP;
 		e->cpi = sa->cpi;
 		e->looked_at = x->now();
 		fault = find_key(x, &e->key) ? FAULT_EXISTS : link_entry(x, e);
@@ -285,7 +289,7 @@ struct part {
 
 static struct part part_of(const struct entry *e)
 {
-	return (struct part){ e->protocol, e->key.spi };
+	return (struct part){ e->key.protocol, e->key.spi };
 }
 
 static int read_sa(struct xfrm *x, const struct entry *e, struct part part, struct answer *answer)
@@ -371,7 +375,7 @@ static int move(struct xfrm *x, const struct entry *e, const struct address *loc
 
 static int move_entry(struct xfrm *x, struct entry *e, const struct address *local, const struct address *remote)
 {
-	struct entry_key key = key_of(e->key.spi, e->key.inbound, remote, e->udp_encap);
+	struct entry_key key = key_of(e->key.protocol, e->key.spi, e->key.inbound, remote, e->udp_encap);
 	struct entry *there = find_key(x, &key);
 	char what[WHAT_MAX];
 
@@ -401,13 +405,13 @@ static int move_entry(struct xfrm *x, struct entry *e, const struct address *loc
 	return FAULT_MEMORY;
 }
 
-int state_move(void *state, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
+int state_move(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
 	       const struct address *remote)
 {
 	struct xfrm *x = state;
 
 	pthread_mutex_lock(&x->lock);
-	struct entry *e = entry_find(x, spi, inbound, from);
+	struct entry *e = entry_find(x, ip_protocol(protocol), spi, inbound, from);
 	int fault = e ? move_entry(x, e, local, remote) : FAULT_NOT_FOUND;
 	pthread_mutex_unlock(&x->lock);
 	if (!e)
@@ -461,12 +465,12 @@ static int usage_of(struct xfrm *x, struct entry *e, struct ipsec_usage *out)
 	return error;
 }
 
-int state_usage(void *state, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out)
+int state_usage(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out)
 {
 	struct xfrm *x = state;
 
 	pthread_mutex_lock(&x->lock);
-	struct entry *e = entry_find(x, spi, inbound, remote);
+	struct entry *e = entry_find(x, ip_protocol(protocol), spi, inbound, remote);
 	int error = e ? usage_of(x, e, out) : ESRCH;
 	pthread_mutex_unlock(&x->lock);
 	if (error)
@@ -476,18 +480,18 @@ int state_usage(void *state, uint32_t spi, bool inbound, const struct address *r
 
 /* ---- deleting ---- */
 
-int state_delete(void *state, uint32_t spi, bool inbound, const struct address *remote)
+int state_delete(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote)
 {
 	struct xfrm *x = state;
 	int fault = FAULT_NOT_FOUND;
 	char what[WHAT_MAX];
 
 	pthread_mutex_lock(&x->lock);
-	struct entry *e = entry_find(x, spi, inbound, remote);
+	struct entry *e = entry_find(x, ip_protocol(protocol), spi, inbound, remote);
 	if (e) {
 		int sa = 0, comp = 0;
 
-		queue_delete(x, e->protocol, spi, entry_destination(e), &sa);
+		queue_delete(x, e->key.protocol, spi, entry_destination(e), &sa);
 		if (e->cpi)
 			queue_delete(x, IPPROTO_COMP, e->cpi, entry_destination(e), &comp);
 		netlink_flush(&x->netlink);

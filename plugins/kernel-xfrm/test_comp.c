@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* test_comp.c - IPComp: the SA beside that of ESP or AH, the policy for both, and a kernel that has none. */
-#include "names.h"
 #include "test_kernel.h"
 #include "unit.h"
 
@@ -40,7 +39,7 @@ static void it_has_the_tunnel(void)
 	CU_ASSERT_EQUAL(state_add(x, &out), 0);
 	CU_ASSERT(test_request(1)->nlmsg_type == XFRM_MSG_NEWSA && info_of(1)->id.proto == IPPROTO_COMP);
 	/* What was reserved is not there any more: both are added. */
-	CU_ASSERT_EQUAL(state_delete(x, 0x1002, false, &out.remote), 0);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_ESP, 0x1002, false, &out.remote), 0);
 	const struct xfrm_usersa_id *id = mnl_nlmsg_get_payload(test_request(0));
 	CU_ASSERT(test_request(0)->nlmsg_type == XFRM_MSG_DELSA && id->proto == IPPROTO_COMP && id->spi == htonl(CPI));
 	CU_ASSERT(memcmp(&id->daddr, (uint8_t[]){ 192, 0, 2, 2 }, 4) == 0);
@@ -94,7 +93,7 @@ static void it_moves_along(void)
 	/* To both questions the same answer will do. */
 	struct xfrm_usersa_info *info = test_answer_with(test_request(1));
 	CU_ASSERT_EQUAL(info->id.proto, IPPROTO_COMP);
-	CU_ASSERT_EQUAL(state_move(x, 0x1001, false, &sa.remote, &sa.local, &there), 0);
+	CU_ASSERT_EQUAL(state_move(x, PROTO_ESP, 0x1001, false, &sa.remote, &sa.local, &there), 0);
 	CU_ASSERT(test_request(0)->nlmsg_type == XFRM_MSG_NEWSA && info_of(0)->id.proto == IPPROTO_COMP);
 	CU_ASSERT(memcmp(&info_of(0)->id.daddr, (uint8_t[]){ 198, 51, 100, 9 }, 4) == 0);
 	CU_ASSERT_PTR_NOT_NULL(test_attribute(test_request(0), sizeof(*info), XFRMA_ALG_COMP, &len));

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* test_errors.c - what the kernel refuses or lacks: what becomes of it, and in which words it is said. */
-#include "names.h"
 #include "test_kernel.h"
 #include "unit.h"
 
@@ -114,10 +113,10 @@ static int move_port(struct xfrm *x)
 {
 	struct address remote = test_address("192.0.2.2", 4501);
 
-	return state_move(x, out.spi, false, &out.remote, &out.local, &remote);
+	return state_move(x, PROTO_ESP, out.spi, false, &out.remote, &out.local, &remote);
 }
 
-static int delete_in(struct xfrm *x) { return state_delete(x, in.spi, true, &in.remote); }
+static int delete_in(struct xfrm *x) { return state_delete(x, PROTO_ESP, in.spi, true, &in.remote); }
 static int add_policy(struct xfrm *x) { return policy_add(x, &policy); }
 static int delete_policy(struct xfrm *x) { return policy_delete(x, policy.child); }
 

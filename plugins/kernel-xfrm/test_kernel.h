@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "names.h"
 #include "xfrm.h"
 
 enum { KEPT_MAX = 128, ANSWERS_MAX = 16, SAID_MAX = 16 };

@@ -148,9 +148,9 @@ static void a_policy_goes_with_the_last_outbound_sa(void)
 	CU_ASSERT(policy_add(x, &p) == 0 && state_add(x, &one) == 0 && state_add(x, &two) == 0);
 	test_kernel->count = 0;
 	CU_ASSERT_EQUAL(policy_delete(x, 77), 0);
-	CU_ASSERT_EQUAL(state_delete(x, 0x1001, false, &one.remote), 0);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_ESP, 0x1001, false, &one.remote), 0);
 	CU_ASSERT_EQUAL(test_kernel->count, 1);
-	CU_ASSERT_EQUAL(state_delete(x, 0x1002, false, &two.remote), 0);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_ESP, 0x1002, false, &two.remote), 0);
 	CU_ASSERT_EQUAL(test_kernel->count, 5);
 	CU_ASSERT_EQUAL(test_request(3)->nlmsg_type, XFRM_MSG_DELSA);
 	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_DELPOLICY);
@@ -282,7 +282,7 @@ static void a_policy_follows_its_outbound_sa(void)
 	CU_ASSERT(policy_add(x, &p) == 0 && state_add(x, &sa) == 0);
 	test_answer_with(test_request(0));
 	test_kernel->count = 0;
-	CU_ASSERT_EQUAL(state_move(x, 0x1001, false, &sa.remote, &sa.local, &remote), 0);
+	CU_ASSERT_EQUAL(state_move(x, PROTO_ESP, 0x1001, false, &sa.remote, &sa.local, &remote), 0);
 	CU_ASSERT_EQUAL(test_kernel->count, 6);
 	CU_ASSERT_EQUAL(test_request(5)->nlmsg_type, XFRM_MSG_UPDPOLICY);
 	CU_ASSERT(memcmp(&template_of(test_request(3))->id.daddr, (uint8_t[]){ 198, 51, 100, 1 }, 4) == 0);
@@ -440,6 +440,7 @@ static void a_peer_with_another_port_is_told_at_most_once_a_second(void)
 	CU_ASSERT_EQUAL(state_add(x, &in), 0);
 	struct nlmsghdr *message = test_event_of(XFRM_MSG_MAPPING, sizeof(*mapping), &mapping);
 	mapping->id.spi = htonl(0x1001);
+	mapping->id.proto = IPPROTO_ESP;
 	mapping->id.family = AF_INET;
 	memcpy(&mapping->id.daddr, (uint8_t[]){ 192, 0, 2, 1 }, 4);
 	memcpy(&mapping->new_saddr, (uint8_t[]){ 203, 0, 113, 5 }, 4);
@@ -529,7 +530,7 @@ static void what_waits_goes_with_the_first_sa(void)
 
 	CU_ASSERT(policy_add(x, &p) == 0 && state_add(x, &one) == 0);
 	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_NEWSA);
-	CU_ASSERT_EQUAL(state_delete(x, one.spi, false, &one.remote), 0);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_ESP, one.spi, false, &one.remote), 0);
 	p.want_acquire = true;
 	CU_ASSERT(policy_add(x, &p) == 0 && state_add(x, &one) == 0);
 	CU_ASSERT_EQUAL(test_request(3)->nlmsg_type, XFRM_MSG_NEWSA);

@@ -241,13 +241,13 @@ static void a_compressed_pair_ends_with_one_message(void)
 	sa.cpi = 0x3001;
 	CU_ASSERT_EQUAL(state_add(x, &sa), 0);
 	forget_requests();
-	CU_ASSERT_EQUAL(state_delete(x, 0x1001, true, &sa.remote), 0);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_ESP, 0x1001, true, &sa.remote), 0);
 	CU_ASSERT(test_kernel->sends == 1 && asked(XFRM_MSG_DELSA, -1) == 2);
 	/* Both halves are said. */
 	CU_ASSERT_EQUAL(state_add(x, &sa), 0);
 	forget_requests();
 	test_kernel->error = EPERM;
-	CU_ASSERT_EQUAL(state_delete(x, 0x1001, true, &sa.remote), FAULT_PERMISSION);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_ESP, 0x1001, true, &sa.remote), FAULT_PERMISSION);
 	CU_ASSERT(test_said("cannot delete the inbound SA 00001001") && test_said("cannot delete IPComp with CPI 12289"));
 	CU_ASSERT_PTR_NULL(x->entries);
 	test_kernel_close();
@@ -265,7 +265,7 @@ static int move_out(struct xfrm *x, int error, size_t error_after)
 	test_kernel->error = error;
 	test_kernel->error_after = error_after;
 	test_kernel->error_count = 1;
-	return state_move(x, 0x1002, false, &sa.remote, &sa.local, &to);
+	return state_move(x, PROTO_ESP, 0x1002, false, &sa.remote, &sa.local, &to);
 }
 
 static const struct address *destination_of(const struct nlmsghdr *request)
@@ -304,7 +304,7 @@ static void an_sa_that_cannot_come_back_is_where_it_was(void)
 
 	CU_ASSERT_EQUAL(move_out(x, EEXIST, 2), FAULT_EXISTS);
 	CU_ASSERT(is_at(test_request(0), XFRM_MSG_NEWSA, "192.0.2.2") && is_at(test_request(1), XFRM_MSG_NEWSA, "198.51.100.1"));
-	CU_ASSERT(entry_find(x, 0x1002, false, &sa.remote) != NULL);
+	CU_ASSERT(entry_find(x, IPPROTO_ESP, 0x1002, false, &sa.remote) != NULL);
 	test_kernel_close();
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* test_states.c - SAs: the messages octet by octet, errors of the kernel, moves, use. */
-#include "names.h"
 #include "test_kernel.h"
 #include "unit.h"
 
@@ -190,13 +189,42 @@ static void ah_has_integrity_alone(void)
 	out.remote = test_address("2001:db8::2", 0);
 	CU_ASSERT_EQUAL(state_add(x, &out), 0);
 	CU_ASSERT_FALSE(info_of(test_request(0))->flags & XFRM_STATE_ALIGN4);
-	CU_ASSERT_EQUAL(state_delete(x, 0x1001, true, &in.remote), 0);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_AH, 0x1001, true, &in.remote), 0);
 	const struct xfrm_usersa_id *id = mnl_nlmsg_get_payload(test_request(0));
 	CU_ASSERT_EQUAL(id->proto, IPPROTO_AH);
-	CU_ASSERT_EQUAL(state_delete(x, 0x1002, false, &out.remote), 0);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_AH, 0x1002, false, &out.remote), 0);
 	out.udp_encap = true;
 	CU_ASSERT_EQUAL(state_add(x, &out), FAULT_UNSUPPORTED);
 	CU_ASSERT(test_said("AH has no form in UDP"));
+	test_kernel_close();
+}
+
+/* RFC 4301 4.1: an SA is told by its SPI together with its protocol. */
+static void one_spi_is_two_sas_of_esp_and_ah(void)
+{
+	struct xfrm *x = test_kernel_open();
+	struct ipsec_sa ah = ah_sa(0x1002, false), esp = test_sa(0x1002, false, 20, 0);
+	struct address to = test_address("198.51.100.1", 0);
+	struct xfrm_user_expire *expire;
+
+	CU_ASSERT(state_add(x, &ah) == 0 && state_add(x, &esp) == 0);
+	CU_ASSERT_EQUAL(state_add(x, &ah), FAULT_EXISTS);
+	struct nlmsghdr *message = test_event_of(XFRM_MSG_EXPIRE, sizeof(*expire), &expire);
+	expire->state.id.spi = htonl(0x1002);
+	expire->state.id.proto = IPPROTO_AH;
+	expire->state.family = AF_INET;
+	memcpy(&expire->state.id.daddr, ah.remote.ip, 4);
+	test_kernel->events.len = message->nlmsg_len;
+	events_read(x);
+	CU_ASSERT(entry_find(x, IPPROTO_AH, 0x1002, false, &ah.remote)->is_told[false]);
+	CU_ASSERT_FALSE(entry_find(x, IPPROTO_ESP, 0x1002, false, &ah.remote)->is_told[false]);
+	test_answer_with(test_request(0));
+	CU_ASSERT_EQUAL(state_move(x, PROTO_ESP, 0x1002, false, &esp.remote, &esp.local, &to), 0);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_ESP, 0x1002, false, &esp.remote), FAULT_NOT_FOUND);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_AH, 0x1002, false, &ah.remote), 0);
+	CU_ASSERT_EQUAL(((const struct xfrm_usersa_id *)mnl_nlmsg_get_payload(test_request(0)))->proto, IPPROTO_AH);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_ESP, 0x1002, false, &to), 0);
+	CU_ASSERT_PTR_NULL(x->entries);
 	test_kernel_close();
 }
 
@@ -330,17 +358,17 @@ static void an_sa_is_deleted_by_its_destination(void)
 	struct ipsec_sa in = test_sa(0x1001, true, 20, 0), out = test_sa(0x1002, false, 20, 0);
 
 	CU_ASSERT(state_add(x, &in) == 0 && state_add(x, &out) == 0);
-	CU_ASSERT_EQUAL(state_delete(x, 0x1001, true, &in.remote), 0);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_ESP, 0x1001, true, &in.remote), 0);
 	const struct xfrm_usersa_id *id = mnl_nlmsg_get_payload(test_request(0));
 	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_DELSA);
 	CU_ASSERT(id->spi == htonl(0x1001) && id->family == AF_INET && id->proto == IPPROTO_ESP);
 	CU_ASSERT(memcmp(&id->daddr, (uint8_t[]){ 192, 0, 2, 1 }, 4) == 0);
 	/* Used up, so that the kernel has deleted it by itself. */
 	test_kernel->error = ESRCH;
-	CU_ASSERT_EQUAL(state_delete(x, 0x1002, false, &out.remote), 0);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_ESP, 0x1002, false, &out.remote), 0);
 	id = mnl_nlmsg_get_payload(test_request(0));
 	CU_ASSERT(memcmp(&id->daddr, (uint8_t[]){ 192, 0, 2, 2 }, 4) == 0);
-	CU_ASSERT_EQUAL(state_delete(x, 0x1002, false, &out.remote), FAULT_NOT_FOUND);
+	CU_ASSERT_EQUAL(state_delete(x, PROTO_ESP, 0x1002, false, &out.remote), FAULT_NOT_FOUND);
 	CU_ASSERT(x->entries == NULL && x->owners == NULL);
 	test_kernel_close();
 }
@@ -353,28 +381,28 @@ static void usage_is_what_the_kernel_counts(void)
 
 	CU_ASSERT_EQUAL(state_add(x, &sa), 0);
 	struct xfrm_usersa_info *info = test_answer_with(test_request(0));
-	CU_ASSERT_EQUAL(state_usage(x, 0x1001, true, &sa.remote, &usage), 0);
+	CU_ASSERT_EQUAL(state_usage(x, PROTO_ESP, 0x1001, true, &sa.remote, &usage), 0);
 	CU_ASSERT(usage.packets == 0 && usage.last_used == 0);
 	info->curlft.packets = 3;
 	info->curlft.bytes = 252;
 	info->stats.replay = 4;
 	info->stats.integrity_failed = 5;
-	CU_ASSERT_EQUAL(state_usage(x, 0x1001, true, &sa.remote, &usage), 0);
+	CU_ASSERT_EQUAL(state_usage(x, PROTO_ESP, 0x1001, true, &sa.remote, &usage), 0);
 	CU_ASSERT(usage.packets == 3 && usage.bytes == 252 && usage.replayed == 4 && usage.bad_icv == 5);
 	CU_ASSERT_EQUAL(usage.last_used, 1000000);
 	/* It was used between the looks, or it was not. */
 	test_kernel->now = 1005000;
-	CU_ASSERT_EQUAL(state_usage(x, 0x1001, true, &sa.remote, &usage), 0);
+	CU_ASSERT_EQUAL(state_usage(x, PROTO_ESP, 0x1001, true, &sa.remote, &usage), 0);
 	CU_ASSERT_EQUAL(usage.last_used, 1000000);
 	/* What went out: at the time of the last look, or the one before. */
 	struct ipsec_sa out = test_sa(0x1002, false, 20, 0);
 	CU_ASSERT_EQUAL(state_add(x, &out), 0);
 	test_kernel->now = 1009000;
-	CU_ASSERT_EQUAL(state_usage(x, 0x1002, false, &out.remote, &usage), 0);
+	CU_ASSERT_EQUAL(state_usage(x, PROTO_ESP, 0x1002, false, &out.remote, &usage), 0);
 	CU_ASSERT_EQUAL(usage.last_used, 1005000);
 	test_kernel->error = ESRCH;
-	CU_ASSERT_EQUAL(state_usage(x, 0x1001, true, &sa.remote, &usage), FAULT_NOT_FOUND);
-	CU_ASSERT_EQUAL(state_usage(x, 0x9999, true, &sa.remote, &usage), FAULT_NOT_FOUND);
+	CU_ASSERT_EQUAL(state_usage(x, PROTO_ESP, 0x1001, true, &sa.remote, &usage), FAULT_NOT_FOUND);
+	CU_ASSERT_EQUAL(state_usage(x, PROTO_ESP, 0x9999, true, &sa.remote, &usage), FAULT_NOT_FOUND);
 	test_kernel_close();
 }
 
@@ -393,7 +421,7 @@ static void an_sa_that_moves_keeps_keys_and_numbers(void)
 	struct xfrm_replay_state_esn *state = (void *)(uintptr_t)test_attribute((const void *)test_kernel->answers[0].octets, sizeof(*info),
 									   XFRMA_REPLAY_ESN_VAL, &len);
 	state->oseq = 0xfffffff0;
-	CU_ASSERT_EQUAL(state_move(x, 0x1001, false, &sa.remote, &local, &remote), 0);
+	CU_ASSERT_EQUAL(state_move(x, PROTO_ESP, 0x1001, false, &sa.remote, &local, &remote), 0);
 	/* Read, deleted, added: in this order. */
 	CU_ASSERT_EQUAL(test_request(2)->nlmsg_type, XFRM_MSG_GETSA);
 	CU_ASSERT_EQUAL(test_request(1)->nlmsg_type, XFRM_MSG_DELSA);
@@ -406,15 +434,15 @@ static void an_sa_that_moves_keeps_keys_and_numbers(void)
 	const struct xfrm_lifetime_cur *used = part(XFRMA_LTIME_VAL, &len);
 	CU_ASSERT(used && len == sizeof(*used));
 	CU_ASSERT_PTR_NOT_NULL(part(XFRMA_ENCAP, &len));
-	CU_ASSERT_PTR_NOT_NULL(entry_find(x, 0x1001, false, &remote));
-	CU_ASSERT_PTR_NULL(entry_find(x, 0x1001, false, &sa.remote));
+	CU_ASSERT_PTR_NOT_NULL(entry_find(x, IPPROTO_ESP, 0x1001, false, &remote));
+	CU_ASSERT_PTR_NULL(entry_find(x, IPPROTO_ESP, 0x1001, false, &sa.remote));
 	/* Another port only: in place. */
 	struct address again = test_address("198.51.100.9", 1025);
-	CU_ASSERT_EQUAL(state_move(x, 0x1001, false, &remote, &local, &again), 0);
+	CU_ASSERT_EQUAL(state_move(x, PROTO_ESP, 0x1001, false, &remote, &local, &again), 0);
 	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_UPDSA);
 	const struct xfrm_encap_tmpl *encap = part(XFRMA_ENCAP, &len);
 	CU_ASSERT(encap && ntohs(encap->encap_dport) == 1025);
-	CU_ASSERT_EQUAL(state_move(x, 0x7777, false, &remote, &local, &again), FAULT_NOT_FOUND);
+	CU_ASSERT_EQUAL(state_move(x, PROTO_ESP, 0x7777, false, &remote, &local, &again), FAULT_NOT_FOUND);
 	test_kernel_close();
 }
 
@@ -430,10 +458,10 @@ static void keys_that_are_not_shown_stay_where_they_are(void)
 	struct xfrm_algo_aead *aead = (void *)(uintptr_t)test_attribute((const void *)test_kernel->answers[0].octets, sizeof(*info),
 								   XFRMA_ALG_AEAD, &len);
 	memset(aead->alg_key, 0, 20);
-	CU_ASSERT_EQUAL(state_move(x, 0x1001, true, &sa.remote, &local, &remote), FAULT_SYSTEM);
+	CU_ASSERT_EQUAL(state_move(x, PROTO_ESP, 0x1001, true, &sa.remote, &local, &remote), FAULT_SYSTEM);
 	CU_ASSERT(test_said("locked down"));
 	CU_ASSERT_EQUAL(test_request(0)->nlmsg_type, XFRM_MSG_GETSA);
-	CU_ASSERT_PTR_NOT_NULL(entry_find(x, 0x1001, true, &sa.remote));
+	CU_ASSERT_PTR_NOT_NULL(entry_find(x, IPPROTO_ESP, 0x1001, true, &sa.remote));
 	test_kernel_close();
 }
 
@@ -518,6 +546,7 @@ static const struct unit_case cases[] = {
 	{ "each cipher has its name and key", each_cipher_has_its_name_and_key },
 	{ "an outbound SA ends with its numbers", an_outbound_sa_ends_with_its_numbers },
 	{ "AH has an integrity algorithm alone", ah_has_integrity_alone },
+	{ "one SPI is two SAs, of ESP and of AH", one_spi_is_two_sas_of_esp_and_ah },
 	{ "errors about AH name its module", ah_errors_name_its_module },
 	{ "the largest window is the kernel's", the_largest_window_is_the_kernels },
 	{ "ESP in UDP has the ports of its direction", esp_in_udp_has_the_ports_of_its_direction },

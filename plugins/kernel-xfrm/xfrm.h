@@ -17,6 +17,7 @@ enum { ORPHAN = 0, ORPHAN_MS = 5000, MOVED_PAUSE_MS = 1000 };
 /* What an SA is found by. Zeroed before it is filled: memory is compared. */
 struct entry_key {
 	uint32_t spi;
+	uint8_t protocol;                      /* IPPROTO_ESP, IPPROTO_AH                                     */
 	uint8_t inbound, family;
 	uint16_t port;                         /* outbound in UDP: the peers behind one NAT share its address */
 	uint8_t ip[16];                        /* outbound: the peer's                                        */
@@ -27,7 +28,6 @@ struct entry {
 	struct entry_key key;
 	struct address local, remote;
 	uint32_t child;
-	uint8_t protocol;                      /* IPPROTO_ESP, IPPROTO_AH                                     */
 	uint16_t cpi;                          /* of the IPComp with it; 0: none                              */
 	bool udp_encap;
 	bool is_seen;                          /* while all are listed                                        */
@@ -106,16 +106,17 @@ static inline int family_index(uint8_t family)
 }
 
 /* ---- state.c ---- */
-struct entry *entry_find(struct xfrm *x, uint32_t spi, bool inbound, const struct address *remote);
+/* `protocol` is IP's number of ESP or AH, here and in the next; the ops have IKE's. */
+struct entry *entry_find(struct xfrm *x, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote);
 /* By what the kernel tells an SA by. */
-struct entry *entry_by_destination(struct xfrm *x, uint32_t spi, const struct address *destination);
+struct entry *entry_by_destination(struct xfrm *x, uint8_t protocol, uint32_t spi, const struct address *destination);
 const struct address *entry_destination(const struct entry *e);
 int state_spi(void *state, uint8_t protocol, const struct address *local, const struct address *remote, uint32_t *out);
 int state_add(void *state, const struct ipsec_sa *sa);
-int state_move(void *state, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
+int state_move(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
 	       const struct address *remote);
-int state_usage(void *state, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out);
-int state_delete(void *state, uint32_t spi, bool inbound, const struct address *remote);
+int state_usage(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out);
+int state_delete(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote);
 void states_forget(struct xfrm *x);
 
 /* What build.h has to make an SA. */

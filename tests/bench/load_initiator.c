@@ -61,10 +61,11 @@ static int null_sa_add(void *state, const struct ipsec_sa *sa)
 	return 0;
 }
 
-static int null_sa_move(void *state, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
-			const struct address *remote)
+static int null_sa_move(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *from,
+			const struct address *local, const struct address *remote)
 {
 	(void)state;
+	(void)protocol;
 	(void)spi;
 	(void)inbound;
 	(void)from;
@@ -73,9 +74,10 @@ static int null_sa_move(void *state, uint32_t spi, bool inbound, const struct ad
 	return 0;
 }
 
-static int null_sa_delete(void *state, uint32_t spi, bool inbound, const struct address *remote)
+static int null_sa_delete(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote)
 {
 	(void)state;
+	(void)protocol;
 	(void)spi;
 	(void)inbound;
 	(void)remote;

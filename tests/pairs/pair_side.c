@@ -87,13 +87,18 @@ static int fake_sa_add(void *state, const struct ipsec_sa *sa)
 	return 0;
 }
 
-static int fake_sa_delete(void *state, uint32_t spi, bool inbound, const struct address *remote)
+static bool is_fake(const struct fake_sa *sa, uint8_t protocol, uint32_t spi, bool inbound)
+{
+	return sa->spi == spi && sa->inbound == inbound && sa->is_ah == (protocol == PROTO_AH);
+}
+
+static int fake_sa_delete(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote)
 {
 	struct fake_kernel *kernel = state;
 
 	(void)remote;
 	for (size_t i = 0; i < kernel->count; i++) {
-		if (kernel->sas[i].spi != spi || kernel->sas[i].inbound != inbound)
+		if (!is_fake(&kernel->sas[i], protocol, spi, inbound))
 			continue;
 		/* The newest stay behind the older ones. */
 		memmove(&kernel->sas[i], &kernel->sas[i + 1], (--kernel->count - i) * sizeof(kernel->sas[0]));
@@ -102,14 +107,14 @@ static int fake_sa_delete(void *state, uint32_t spi, bool inbound, const struct 
 	return FAULT_NOT_FOUND;
 }
 
-static int fake_sa_move(void *state, uint32_t spi, bool inbound, const struct address *from, const struct address *local,
-			const struct address *remote)
+static int fake_sa_move(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *from,
+			const struct address *local, const struct address *remote)
 {
 	struct fake_kernel *kernel = state;
 
 	(void)local;
 	for (size_t i = 0; i < kernel->count; i++) {
-		if (kernel->sas[i].spi != spi || kernel->sas[i].inbound != inbound || !address_same(&kernel->sas[i].remote, from))
+		if (!is_fake(&kernel->sas[i], protocol, spi, inbound) || !address_same(&kernel->sas[i].remote, from))
 			continue;
 		kernel->sas[i].remote = *remote;
 		return 0;
@@ -117,14 +122,14 @@ static int fake_sa_move(void *state, uint32_t spi, bool inbound, const struct ad
 	return FAULT_NOT_FOUND;
 }
 
-static int fake_sa_usage(void *state, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out)
+static int fake_sa_usage(void *state, uint8_t protocol, uint32_t spi, bool inbound, const struct address *remote, struct ipsec_usage *out)
 {
 	const struct fake_kernel *kernel = state;
 
 	(void)remote;
 	for (size_t i = 0; i < kernel->count; i++) {
 		const struct fake_sa *sa = &kernel->sas[i];
-		if (sa->spi != spi || sa->inbound != inbound)
+		if (!is_fake(sa, protocol, spi, inbound))
 			continue;
 		*out = (struct ipsec_usage){ .bytes = sa->packets * 100, .packets = sa->packets, .last_used = sa->last_used };
 		return 0;
