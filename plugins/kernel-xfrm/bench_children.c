@@ -13,7 +13,7 @@
 #include "names.h"
 #include "xfrm.h"
 
-enum { COUNT_MAX = 60000, COUNTS_MAX = 8, ROUNDS_MAX = 20, KEY_LEN = 20, REPLAY = 64, FLAT = 2 };
+enum { COUNT_MAX = 60000, COUNTS_MAX = 8, ROUNDS_MAX = 20, KEY_LEN = 20, REPLAY = 64, FLAT = 3 };
 
 static int no_socket(void *arg, uint8_t family)
 {
