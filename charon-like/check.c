@@ -3,6 +3,9 @@
 #include "check.h"
 
 #include <string.h>
+#include <time.h>
+
+#include "expiry.h"
 
 static bool is_skipped(const struct load *load, const char *name)
 {
@@ -62,6 +65,8 @@ int check_config(const struct load_options *options, struct log *log, FILE *out)
 		fault = check(&load, options);
 	if (!fault) {
 		size_t count = settings_connection_count(load.settings);
+		expiry_say(load.settings, (int64_t)time(NULL), log_root(log));
+		expiry_list(load.settings, (int64_t)time(NULL), out);
 		fprintf(out, "%s: %zu connection%s, fine\n", options->config_file, count, count == 1 ? "" : "s");
 	}
 	load_free(&load);

@@ -4,9 +4,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon_private.h"
+#include "expiry.h"
 #include "fit.h"
 #include "privileges.h"
 
@@ -212,6 +214,25 @@ static int heed_intents(struct daemon *d)
 	return fault ? fault : intents_apply(d->intents, d->load.settings);
 }
 
+static void expiry_run(struct timer *timer)
+{
+	expiry_begin(CONTAINER(timer, struct daemon, expiry));
+}
+
+void expiry_begin(struct daemon *d)
+{
+	expiry_say(d->load.settings, (int64_t)time(NULL), log_root(d->log));
+	d->expiry.run = expiry_run;
+	if (timer_set(loop_timers(d->loop), &d->expiry, loop_now(d->loop) + EXPIRY_SAY_MS) != 0)
+		log_warn(log_root(d->log), "out of memory: certificates that expire will not be told of");
+}
+
+static int look_at_certificates(struct daemon *d)
+{
+	expiry_begin(d);
+	return 0;
+}
+
 static void network_changed(void *arg)
 {
 	struct daemon *d = arg;
@@ -253,6 +274,7 @@ static const struct stage {
 	{ "connections",             open_intents },           /* hears events: before there are any */
 	{ "threads",                 engine_start_threads },
 	{ "connections",             heed_intents },           /* and from now on there are */
+	{ "certificates",            look_at_certificates },
 };
 /* clang-format on */
 
@@ -312,6 +334,8 @@ void daemon_free(struct daemon *d)
 	if (!d)
 		return;
 	/* Nobody asks for anything new ... */
+	if (d->loop)
+		timer_stop(loop_timers(d->loop), &d->expiry);
 	file_watch_free(d->files);
 	net_watch_free(d->net_watch);
 	if (d->control)

@@ -44,6 +44,7 @@ struct daemon {
 	struct watch signals;                /* fd -1: not taken                                     */
 	struct file_watch *files;            /* of the configuration; NULL: nobody wants to know     */
 	int files_error;                     /* errno, when they could not be watched                */
+	struct timer expiry;                 /* when certificates are looked at again                */
 };
 
 /* ---- daemon_reload.c ---- */
@@ -53,6 +54,10 @@ void reload_by_itself(struct daemon *d);
 void watch_begin(struct daemon *d);
 /* `keep`: also what was read before, since this was not the whole. */
 void watch_end(struct daemon *d, bool is_wanted, bool keep);
+
+/* ---- daemon.c ---- */
+/* Tells of certificates that expire soon, now and once a day. */
+void expiry_begin(struct daemon *d);
 
 /* ---- daemon_net.c ---- */
 void net_attach(struct daemon *d);

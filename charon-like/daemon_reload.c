@@ -97,6 +97,7 @@ static int put_in_force(struct daemon *d, struct settings *settings, const struc
 	shunts_sweep(d->shunts);
 	settings_unref(d->load.settings);
 	d->load.settings = settings_ref(settings);
+	expiry_begin(d);
 	return 0;
 }
 

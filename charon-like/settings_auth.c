@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * settings_auth.c - what signatures need: our own key and certificate (<local>), what we know of the peer's (<remote>), and the authorities
- * that may vouch for it (<ca>). Files are read by the plugins that know their forms.
+ * that may vouch for it (<ca>). Keys are read by the plugins that know their forms; certificates by settings_certs.c.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,80 +12,6 @@
 /* Octets; what is longer is no passphrase but a mistake. */
 enum { PASSPHRASE_MAX = 1024 };
 
-static const char pkcs11[] = "pkcs11:";
-
-/* ---- files ---- */
-
-static bool is_token(const char *where)
-{
-	return strncmp(where, pkcs11, sizeof(pkcs11) - 1) == 0;
-}
-
-/* False: it is not there, or that was complained about. */
-static bool path_of(struct check *check, const struct config_node *node, const char *attribute, char path[PATH_MAX])
-{
-	const char *file = config_get(node, attribute);
-
-	if (!file)
-		return false;
-	if (is_token(file)) {
-		bool fits = snprintf(path, PATH_MAX, "%s", file) < PATH_MAX;
-		if (!fits)
-			check_error(check, node, "%s is longer than %d octets", attribute, PATH_MAX - 1);
-		return fits;
-	}
-	if (path_make(path, node, file))
-		return true;
-	check_error(check, node, "%s '%s' is not a path", attribute, file);
-	return false;
-}
-
-/* A file that everybody may read, whole; malloc()ed. NULL: that was complained about. */
-static uint8_t *file_read(struct check *check, const struct config_node *node, const char *attribute, const char *path, size_t *len)
-{
-	FILE *file = fopen(path, "re");
-	uint8_t *content = file ? malloc(CERT_FILE_SIZE_MAX + 1) : NULL;
-
-	*len = content ? fread(content, 1, CERT_FILE_SIZE_MAX + 1, file) : 0;
-	if (!file || (content && ferror(file)))
-		check_error(check, node, "%s: %s cannot be read: %s", attribute, path, strerror(errno));
-	else if (!content)
-		check->is_out_of_memory = true;
-	else if (*len > CERT_FILE_SIZE_MAX)
-		check_error(check, node, "%s: %s has more than %d octets", attribute, path, CERT_FILE_SIZE_MAX);
-	bool is_read = content && !ferror(file) && *len <= CERT_FILE_SIZE_MAX;
-	if (file)
-		(void)fclose(file);
-	if (is_read)
-		return content;
-	free(content);
-	return NULL;
-}
-
-/* ---- certificates ---- */
-
-static void certs_read(struct check *check, const struct config_node *node, const char *attribute, struct cert_list *out)
-{
-	char path[PATH_MAX], why[WHY_MAX];
-
-	if (!path_of(check, node, attribute, path) || !check->services)
-		return;
-	const struct provider *provider = services_find(check->services, SERVICE_CERT, "x509");
-	if (!provider) {
-		check_error(check, node, "%s needs the plugin cert-chain.so, which is not loaded: install it, or see above why it is left out", attribute);
-		return;
-	}
-	size_t len;
-	uint8_t *content = file_read(check, node, attribute, path, &len);
-	if (!content)
-		return;
-	const struct cert_store *store = provider->ops;
-	int fault = store->load(provider->state, bytes_of(content, len), out, why);
-	if (check_is_input(check, fault))
-		check_error(check, node, "%s: %s: %s", attribute, path, why);
-	free(content);
-}
-
 /* ---- keys ---- */
 
 /* Its first line, and a zero octet behind it that is not counted. False: there is none, or that was complained about. */
@@ -95,7 +20,7 @@ static bool passphrase_read(struct check *check, const struct config_node *node,
 	char path[PATH_MAX], why[WHY_MAX];
 	AUTO_SECRET raw = { NULL, 0 };
 
-	if (!path_of(check, node, "passphrase-file", path))
+	if (!place_read(check, node, "passphrase-file", path))
 		return false;
 	int fault = secret_file_read(&raw, path, PASSPHRASE_MAX + 2, why);
 	if (fault) {
@@ -123,7 +48,7 @@ static bool passphrase_read(struct check *check, const struct config_node *node,
 /* NULL: there is none, which was complained about. */
 static const struct provider *key_store_find(struct check *check, const struct config_node *node, const char *attribute, const char *where)
 {
-	const char *name = is_token(where) ? "pkcs11" : "file";
+	const char *name = place_is_token(where) ? "pkcs11" : "file";
 	const struct provider *provider = services_find(check->services, SERVICE_KEY, name);
 
 	if (!provider)
@@ -140,7 +65,7 @@ static void key_read(struct check *check, const struct config_node *node, struct
 	bool has_passphrase = passphrase_read(check, node, &passphrase);
 	if (has_passphrase && !config_get(node, "key"))
 		check_error(check, node, "passphrase-file stands without the key that it opens");
-	if (!path_of(check, node, "key", where) || !check->services || !check->crypto)
+	if (!place_read(check, node, "key", where) || !check->services || !check->crypto)
 		return;
 	const struct provider *provider = key_store_find(check, node, "key", where);
 	if (!provider)
@@ -158,7 +83,7 @@ static void public_key_read(struct check *check, const struct config_node *node,
 {
 	char where[PATH_MAX], why[WHY_MAX] = "";
 
-	if (!path_of(check, node, "public-key", where) || !check->services || !check->crypto)
+	if (!place_read(check, node, "public-key", where) || !check->services || !check->crypto)
 		return;
 	const struct provider *provider = key_store_find(check, node, "public-key", where);
 	const struct key_store *store = provider ? provider->ops : NULL;
@@ -215,6 +140,7 @@ void ca_read(struct check *check, const struct config_node *node, struct ca_sett
 		check_error(check, node, "name '%s' must be of letters, digits and '.', '_', '-', begin with a letter or digit, and have at most %d of them",
 			    ca->name, NAME_WORD_MAX);
 	certs_read(check, node, "file", &ca->certs);
+	certs_check_anchors(check, node, &ca->certs);
 	ca_places_read(check, node, ca);
 }
 
@@ -310,7 +236,7 @@ static void signature_check(struct check *check, const struct settings *s, const
 	kinds_check(check, c);
 }
 
-static void own_check(struct check *check, const struct connection_settings *c)
+static void own_check(struct check *check, const struct settings *s, const struct connection_settings *c)
 {
 	const struct config_node *local = node_child(c->node, "local");
 
@@ -319,6 +245,8 @@ static void own_check(struct check *check, const struct connection_settings *c)
 	if (c->certs.count && c->key && !bytes_equal(c->certs.at[0]->spki, c->key->spki))
 		check_error(check, local, "the first certificate of %s, %s, is not that of %s: its public key is another one", config_get(local, "cert"),
 			    c->certs.at[0]->subject_text, config_get(local, "key"));
+	else if (c->certs.count && c->key)
+		certs_check_own(check, s, c, local);
 }
 
 void auth_cross_check(struct check *check, struct settings *s)
@@ -328,7 +256,7 @@ void auth_cross_check(struct check *check, struct settings *s)
 		bool signs = strcmp(c->auth, "signature") == 0;
 
 		cas_choose(check, s, c);
-		own_check(check, c);
+		own_check(check, s, c);
 		if (signs)
 			signature_check(check, s, c);
 		else if (has(c, "local", "key") || has(c, "remote", "public-key") || has(c, "remote", "cert") || has(c, "remote", "ca"))
@@ -373,7 +301,7 @@ static void saw_files(const struct config_node *node, const char *const *attribu
 
 	for (; *attributes; attributes++) {
 		const char *file = config_get(node, *attributes);
-		if (file && !is_token(file) && path_make(path, node, file))
+		if (file && !place_is_token(file) && path_make(path, node, file))
 			saw(arg, path, false);
 	}
 }

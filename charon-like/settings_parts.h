@@ -135,6 +135,17 @@ const struct config_node *node_child(const struct config_node *node, const char 
 void connection_free(struct connection_settings *c);
 void psk_free(struct psk_settings *psk);
 
+/* settings_certs.c. */
+bool place_is_token(const char *where);
+/* The attribute's path or URI of a token. False: it is not there, or that was complained about. */
+bool place_read(struct check *check, const struct config_node *node, const char *attribute, char path[PATH_MAX]);
+/* Adds those of the attribute's file or token. */
+void certs_read(struct check *check, const struct config_node *node, const char *attribute, struct cert_list *out);
+/* Refuses those that can vouch for nobody. */
+void certs_check_anchors(struct check *check, const struct config_node *node, const struct cert_list *certs);
+/* Warns of what peers will not like about ours; `node` names it. */
+void certs_check_own(struct check *check, const struct settings *s, const struct connection_settings *c, const struct config_node *node);
+
 /* settings_match.c, settings_psk.c: what finds them. FAULT_MEMORY. */
 int match_index(struct settings *s) MUST_CHECK;
 int psk_index(struct settings *s) MUST_CHECK;

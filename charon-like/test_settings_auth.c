@@ -103,6 +103,8 @@ static const struct {
 	{ SIGNED(" key=left.key", " ca=corq") " ca name=corp file=corp.pem\n", 4, "ca: there is no <ca name=\"corq\">; did you mean 'corp'?" },
 	{ SIGNED(" key=left.key", " ca=corp"), 4, "ca: there is no <ca name=\"corp\">" },
 	{ SIGNED(" key=left.key", "") " ca name=corp file=none.pem\n", 7, "<ca>: file: " },
+	{ SIGNED(" key=left.key", "") " ca name=corp file=leaf.pem\n", 7, "<ca>: file: certificate CN=leaf (serial ) is that of no authority" },
+	{ SIGNED(" key=left.key cert=pkcs11:token=x", " public-key=right.pub"), 3, "cert needs the plugin key-pkcs11.so, which is not loaded" },
 	{ SIGNED(" key=left.key", "") " ca name=corp\n", 7, "attribute 'file' is missing" },
 	{ SIGNED(" key=left.key", "") " ca name=a/b file=corp.pem\n", 7, "name 'a/b' must be of letters" },
 	{ SIGNED(" key=left.key", "") " ca name=corp file=corp.pem\n ca name=corp file=other.pem\n", 8, "there is one with name 'corp' already" },
@@ -163,6 +165,16 @@ static void revocation(void)
 	CU_ASSERT(kept_log_has(&run.log, "crl and ocsp are of no use with revocation=\"off\""));
 	run_end(&run);
 	services_free(more);
+}
+
+static void own_flaw(void)
+{
+	struct run run;
+
+	(void)good(&run, SIGNED(" key=bad.key cert=bad.pem", " public-key=right.pub"));
+	CU_ASSERT_EQUAL(run.log.warnings, 1);
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:3: <local>: cert: bad.pem: peers will refuse it: certificate CN=bad may not sign"));
+	run_end(&run);
 }
 
 static void missing_plugins(void)
@@ -254,6 +266,9 @@ static void more_files(void)
 	secret_file("open.txt", "ferry\n", 0644);
 	secret_file("right.pub", "1 right\n", 0644);
 	secret_file("rsa.pub", "0 right\n", 0644);
+	secret_file("bad.key", "1 bad\n", 0600);
+	secret_file("bad.pem", "1 bad\n", 0644);
+	secret_file("leaf.pem", "1 leaf\n", 0644);
 	secret_file("left.pem", "1 left\n1 between\n", 0644);
 	secret_file("right.pem", "1 right\n", 0644);
 	secret_file("corp.pem", "1 corp\n", 0644);
@@ -267,6 +282,7 @@ static const struct unit_case cases[] = {
 	{ "a key is opened with the first line of the passphrase's file", passphrases },
 	{ "what is wrong is said with its place", mistakes },
 	{ "a key without auth signature is warned of", of_no_use },
+	{ "a certificate of ours that peers will refuse is warned of", own_flaw },
 	{ "plugins that read keys and certificates are asked for where they are missing", missing_plugins },
 	{ "a reload takes a new key of ours, and ends what a peer's old one has begun", reloads },
 	{ "all files of keys and certificates are watched", watched },

@@ -171,7 +171,8 @@ static inline int fake_cert_load(void *state, struct bytes file, struct cert_lis
 		if (!certificate)
 			abort();
 		*certificate = (struct certificate){ .kind = (enum key_kind)line.kind, .bits = 2048, .spki = fake_spki(line.name), .free = fake_certificate_free };
-		certificate->der = certificate->spki;
+		certificate->der = certificate->subject = certificate->issuer = certificate->spki;
+		certificate->is_ca = strncmp(line.name, "leaf", 4) != 0;
 		certificate->not_after = INT64_MAX;
 		snprintf(certificate->subject_text, sizeof(certificate->subject_text), "CN=%s", line.name);
 		atomic_init(&certificate->references, 1);
@@ -182,10 +183,19 @@ static inline int fake_cert_load(void *state, struct bytes file, struct cert_lis
 	return out->count ? 0 : FAULT_INPUT;
 }
 
+/* Names that begin with "bad" are refused. */
+static inline int fake_cert_verify(void *state, const struct cert_query *query, struct cert_chain *out, struct cert_failure *failure)
+{
+	(void)state;
+	out->count = 0;
+	*failure = (struct cert_failure){ "cert-key-usage", "certificate CN=bad may not sign" };
+	return bytes_equal(bytes_of(query->given[0]->spki.at, 3), bytes_text("bad")) ? FAULT_CRYPTO : 0;
+}
+
 static inline void fake_stores(struct services *services)
 {
 	static const struct key_store keys = { .name = "file", .load = fake_key_load, .load_public = fake_public_load };
-	static const struct cert_store certs = { .name = "x509", .load = fake_cert_load };
+	static const struct cert_store certs = { .name = "x509", .load = fake_cert_load, .verify = fake_cert_verify };
 	struct provider key = { .ops = &keys, .key = "file", .plugin = "fake" }, cert = { .ops = &certs, .key = "x509", .plugin = "fake" };
 
 	if (services_add(services, SERVICE_KEY, &key, 0) || services_add(services, SERVICE_CERT, &cert, 0))
