@@ -109,6 +109,23 @@ static enum verdict check_place(struct exchange *ex)
 			identity_text(theirs, &ph1->peer_id), engine->daemon.sas_max);
 }
 
+static bool is_address(const struct identity *id)
+{
+	return id->type == ID_IPV4_ADDR || id->type == ID_IPV6_ADDR;
+}
+
+/* What to change. An end behind a NAT that has no name calls itself by an address that nobody else sees. */
+static const char *id_remedy(char out[IDENTITY_WHY_MAX], const struct phase1 *ph1)
+{
+	const struct connection_settings *c = ph1->connection;
+
+	if (identity_hint(out, &c->remote_id, c->remote_match, &ph1->peer_id)[0])
+		return out;
+	if (ph1->remote_nat && is_address(&c->remote_id) && is_address(&ph1->peer_id))
+		return "it is behind a NAT and names itself by its own address: write that as id= of <remote>, or give it a name as its ID";
+	return "correct id= of <remote> here, or the peer's own ID";
+}
+
 /* What only who has the key can encrypt is authentic, and ends the exchange. */
 static enum verdict refuse_id(struct exchange *ex)
 {
@@ -117,14 +134,13 @@ static enum verdict refuse_id(struct exchange *ex)
 	char theirs[IDENTITY_TEXT_MAX], ours[IDENTITY_TEXT_MAX], hint[IDENTITY_WHY_MAX], why[EVENT_TEXT_MAX];
 
 	identity_text(theirs, &ph1->peer_id);
-	identity_hint(hint, &c->remote_id, c->remote_match, &ph1->peer_id);
 	/* As responder of Main Mode (RFC 2409 5.4); with another key the peer would not have come so far. */
 	if (ph1->auth->is_keyed && identity_fits(&c->remote_id, c->remote_match, &ph1->peer_id))
 		snprintf(why, sizeof(why), "the peer says it is %s, which has another secret than the one that was chosen by its address, for "
 			 "connection %s, before it said so: give both ids the same, or it a connection with its own address and id", theirs, c->name);
 	else
 		snprintf(why, sizeof(why), "the peer says it is %s, connection %s expects %s: %s", theirs, c->name, identity_text(ours, &c->remote_id),
-			 hint[0] ? hint : "correct id= of <remote> here, or the peer's own ID");
+			 id_remedy(hint, ph1));
 	return ph1->auth->is_keyed ? ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch", "%s", why)
 				   : ex_refuse(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch", "%s", why);
 }

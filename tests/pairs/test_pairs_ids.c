@@ -168,6 +168,40 @@ static void id_with_another_key(void)
 	unlink(other);
 }
 
+static unsigned behind_nat(struct pair *pair, struct wire_packet *packet, void *arg)
+{
+	(void)pair;
+	(void)arg;
+	CU_ASSERT_EQUAL(address_parse(packet->to == RIGHT ? &packet->from : &packet->dest, packet->to == RIGHT ? "203.0.113.9" : "192.0.2.1"), 0);
+	packet->from.port = packet->dest.port = packet->nat_port ? IKE_NAT_PORT : IKE_PORT;
+	return 1;
+}
+
+/* The left end has no name, and the right one knows it by the address of the NAT. */
+static void address_behind_nat(void)
+{
+	static const char head[] =
+		"<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\"><local address=\"%s\"/><remote address=\"%s\"%s/>"
+		"<phase1 proposals=\"aes128-sha256-curve25519\"/>"
+		"<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\"/></connection>"
+		"<psk ids=\"%%any\" file=\"psk\"/></keyferry>";
+	char left[2000], right[2000];
+
+	snprintf(left, sizeof(left), head, "192.0.2.1", "192.0.2.2", "", 1, 2);
+	for (int i = 0; i < 2; i++) {
+		snprintf(right, sizeof(right), head, "192.0.2.2", "203.0.113.9", i ? " id=\"192.0.2.1\"" : "", 2, 1);
+		struct pair_options options = { .left = left, .right = right, .left_psk = psk, .right_psk = psk,
+						.kernel_features = KERNEL_UDP_ENCAP | KERNEL_TRANSPORT };
+		struct pair *pair = pair_new(&options);
+		pair->filter = behind_nat;
+		CU_ASSERT_EQUAL(pair_up(pair, 2000), i == 1);
+		if (i == 0)
+			CU_ASSERT_PTR_NOT_NULL(strstr(pair->side[RIGHT].last_text,
+						      "the peer says it is 192.0.2.1 (IPv4), connection t expects 203.0.113.9 (IPv4): it is behind a NAT"));
+		pair_free(pair);
+	}
+}
+
 static void protocols_and_ports(void)
 {
 	static const struct {
@@ -201,6 +235,7 @@ static const struct unit_case cases[] = {
 	{ "ends with identities of every type come up with the key that names them", every_type },
 	{ "a wrong identity is told with its type, what is expected, and what to change", wrong_ids },
 	{ "an identity whose key is another than its address's is told", id_with_another_key },
+	{ "an end behind a NAT that has no name is told so", address_behind_nat },
 	{ "ID payloads have protocol and port of IKE, or none", protocols_and_ports },
 };
 
