@@ -26,10 +26,7 @@ static inline uint8_t der_any(struct reader *r, struct bytes *content, struct by
 		size_t octets = len & 0x7f;
 
 		/* The shortest form only, and none without an end. */
-		if (octets < 1 || octets > 4)
-			r->failed = true;
-		else
-			len = read_number(r, octets);
+		len = octets >= 1 && octets <= 4 ? read_number(r, octets) : 0;
 		if (len < 0x80 || (octets > 1 && len >> (8 * (octets - 1)) == 0))
 			r->failed = true;
 	}

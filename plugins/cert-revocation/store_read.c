@@ -117,7 +117,11 @@ static int read_pem(struct content *out, struct bytes octets, char why[WHY_MAX])
 
 int crls_read(struct content *out, struct bytes octets, char why[WHY_MAX])
 {
-	return octets.len > 0 && octets.at[0] == 0x30 ? add_crl(out, octets, why) : read_pem(out, octets, why);
+	if (octets.len == 0) {
+		snprintf(why, WHY_MAX, "it is empty");
+		return FAULT_INPUT;
+	}
+	return octets.at[0] == 0x30 ? add_crl(out, octets, why) : read_pem(out, octets, why);
 }
 
 /* Has one of those signed it who may? The why of the last whose name it is, if any. */
