@@ -18,7 +18,7 @@ enum {
 	PAYLOAD_HEADER_SIZE = 4,
 	PAYLOADS_MAX = 48,         /* in one message; a Windows peer sends 12, chains of certificates about 20 */
 	MESSAGE_MAX = 32768,       /* what is accepted from one datagram or one set of fragments               */
-	MESSAGE_OUT_MAX = 8192,    /* what we build: an SA payload, an 8192-bit KE, vendor IDs                 */
+	MESSAGE_OUT_MAX = 32768,   /* what we build: chains of certificates, as large as we would take         */
 };
 
 /* RFC 2408 3.1 */

@@ -124,6 +124,7 @@ static void really_free(struct ike_sa *sa)
 	identity_free(&sa->local_id);
 	identity_free(&sa->remote_id);
 	secret_free(&sa->keys);
+	certificate_unref(sa->peer_certificate);
 	free(sa->seen_ids);
 	settings_unref(sa->settings);
 	free(sa);

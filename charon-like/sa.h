@@ -58,6 +58,7 @@ struct ike_sa {
 	struct identity local_id, remote_id;     /* owned; type 0 until known                          */
 	struct ike_transform transform;
 	const struct auth_method *auth;
+	struct certificate *peer_certificate;    /* by which it proved itself; a reference, NULL: none */
 	/* owned, one block: SKEYID_d | SKEYID_a | encryption key                                      */
 	struct secret keys;
 	uint8_t prf_len, key_len;

@@ -9,8 +9,10 @@
 #include "secret_file.h"
 #include "settings_parts.h"
 
-/* Octets; what is longer is no passphrase but a mistake. */
-enum { PASSPHRASE_MAX = 1024 };
+enum {
+	PASSPHRASE_MAX = 1024,               /* octets; what is longer is no passphrase but a mistake */
+	CERT_CHAIN_SENT_MAX = 28 * 1024,     /* octets; MESSAGE_OUT_MAX less all else in message 5   */
+};
 
 /* ---- keys ---- */
 
@@ -249,6 +251,37 @@ static void own_check(struct check *check, const struct settings *s, const struc
 		certs_check_own(check, s, c, local);
 }
 
+/* Who has a certificate is who it says; so is the peer whose certificate is named. */
+static void ids_default(struct check *check, struct connection_settings *c)
+{
+	if (strcmp(c->auth, "signature") != 0)
+		return;
+	if (c->certs.count && !has(c, "local", "id")) {
+		const struct certificate *own = c->certs.at[0];
+		struct certified by = { own->subject, own->names, own->name_count };
+		struct identity id = certified_default(&by);
+		identity_free(&c->local_id);
+		if (id.type)
+			check_is_input(check, identity_copy(&c->local_id, &id));
+	}
+	if (c->remote_cert && !has(c, "remote", "id")) {
+		identity_free(&c->remote_id);
+		c->remote_id.type = 0;
+	}
+}
+
+/* A message of IKE has to hold them beside all else. */
+static void chain_size_check(struct check *check, const struct connection_settings *c)
+{
+	size_t octets = 0;
+
+	for (size_t i = 0; i < c->certs.count; i++)
+		octets += c->certs.at[i]->der.len;
+	if (octets > CERT_CHAIN_SENT_MAX || c->certs.count > CERT_GIVEN_MAX)
+		check_error(check, node_child(c->node, "local"), "cert: %zu certificates of %zu octets are too much for a message; %d of %d octets can be sent, and "
+			    "the peer needs only those between yours and its authority", c->certs.count, octets, CERT_GIVEN_MAX, CERT_CHAIN_SENT_MAX);
+}
+
 void auth_cross_check(struct check *check, struct settings *s)
 {
 	for (size_t i = 0; i < s->connection_count; i++) {
@@ -257,6 +290,8 @@ void auth_cross_check(struct check *check, struct settings *s)
 
 		cas_choose(check, s, c);
 		own_check(check, s, c);
+		ids_default(check, c);
+		chain_size_check(check, c);
 		if (signs)
 			signature_check(check, s, c);
 		else if (has(c, "local", "key") || has(c, "remote", "public-key") || has(c, "remote", "cert") || has(c, "remote", "ca"))

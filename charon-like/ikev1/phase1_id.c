@@ -219,7 +219,10 @@ static void take_notice(struct exchange *ex, const struct v1_notice *notice)
 enum verdict v1_check_proof(struct exchange *ex, const struct message *in)
 {
 	struct phase1 *ph1 = v1_phase1(ex);
-	struct meant meant = { .ex = ex, .proof = message_payload(in, ph1->auth->carrier), .verdict = STEP_OK };
+	struct meant meant = {
+		.ex = ex, .proof = message_payload(in, ph1->auth->carrier), .verdict = STEP_OK,
+		.failure = { "internal-fault", "no memory to look at the peer's proof" },
+	};
 	uint8_t hash[HASH_SIZE_MAX];
 	size_t i = 0;
 
@@ -348,6 +351,7 @@ void v1_authenticated(struct exchange *ex)
 	}
 	sa->transform = ph1->transform;
 	sa->auth = ph1->auth;
+	sa->peer_certificate = v1_peer_certificate(ex);
 	sa->lifetime = ph1->lifetime;
 	sa->local_nat = ph1->local_nat;
 	sa->remote_nat = ph1->remote_nat;

@@ -18,6 +18,21 @@ enum {
 	DH_PRIVATE_MAX = 128,      /* the longest, of ecp521, has 66                                     */
 };
 
+/* RFC 2408 3.9: encodings of certificates. */
+enum { CERT_PKCS7 = 1, CERT_X509_SIGNATURE = 4 };
+
+/* A CR payload of the peer; in the arena, unchanged once it is there. */
+struct v1_request {
+	const struct v1_request *next;
+	struct bytes authority;                      /* Name (DER) of the one that shall have issued it; empty: any */
+};
+
+/* A CERT payload of the peer. */
+struct v1_cert {
+	uint8_t encoding;
+	struct bytes data;
+};
+
 /* The scratch of a phase 1 mode begins with this. Views point into the exchange's arena. */
 struct phase1 {
 	const struct connection_settings *connection;
@@ -32,6 +47,9 @@ struct phase1 {
 	struct bytes dh_private;
 	struct bytes skeyid, skeyid_d, skeyid_a, cipher_key;
 	struct identity peer_id;
+	const struct v1_request *requests;           /* of the peer; NULL: none                          */
+	const struct v1_cert *certs;                 /* likewise, as they came                           */
+	size_t cert_count;
 	bool peer_nat_t, peer_dpd, peer_is_keyferry; /* what its vendor IDs say                          */
 	bool local_nat, remote_nat, udp_encap;
 	bool initial_contact;                        /* it says so                                       */
@@ -77,6 +95,19 @@ const char *v1_unreadable(const struct exchange *ex, char *why, size_t size);
 void v1_authenticated(struct exchange *ex);                                  /* done(): the SA gets it all        */
 bool v1_is_fresh(const struct ike_sa *sa, enum role role);
 bool v1_is_established(const struct ike_sa *sa, enum role role);
+
+/* ---- phase 1: certificates (cert.c) ---- */
+enum verdict v1_take_requests(struct exchange *ex, const struct message *in);
+/* For those authorities that we trust, where the peer is known by a certificate. */
+enum verdict v1_put_requests(struct exchange *ex, struct message_out *out);
+enum verdict v1_take_certs(struct exchange *ex, const struct message *in);
+enum verdict v1_put_certs(struct exchange *ex, struct message_out *out);     /* as <local send-cert> says         */
+/* What v1_take_certs() took, as far as it can be read, the peer's own first; added to `out`. `why` says what could not, "" for all. FAULT_MEMORY. */
+int v1_read_certs(struct exchange *ex, struct cert_list *out, char why[WHY_MAX]) MUST_CHECK;
+/* The chain by which the peer's proof was taken; takes its references. */
+enum verdict v1_keep_chain(struct exchange *ex, struct cert_chain *chain);
+/* The first of that, a reference of the caller's; NULL: there is none. */
+struct certificate *v1_peer_certificate(const struct exchange *ex);
 
 /* ---- vendor IDs and NAT detection (vendor.c, natd.c) ---- */
 enum verdict v1_put_vendor_ids(struct exchange *ex, struct message_out *out);

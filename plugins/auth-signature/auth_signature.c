@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "plugin.h"
 #include "shard.h"
@@ -178,13 +179,139 @@ static enum verdict check_pinned(struct exchange *ex, const struct connection_se
 	return refused(failure, "bad-signature");
 }
 
+/* ---- the peer's, by a certificate ---- */
+
+static struct certified certified_by(const struct certificate *certificate)
+{
+	return (struct certified){ .subject = certificate->subject, .names = certificate->names, .name_count = certificate->name_count };
+}
+
+static enum verdict no_certificate(const struct exchange *ex, const struct connection_settings *c, const char *unreadable,
+				   struct auth_failure *failure)
+{
+	size_t count = v1_phase1(ex)->cert_count;
+
+	if (!services_find(ex->sa->shard->engine->services, SERVICE_CERT, "x509"))
+		snprintf(failure->why, sizeof(failure->why), "no plugin reads certificates: install cert-chain.so, or name the peer's public-key in "
+			 "connection %s", c->name);
+	else if (count)
+		snprintf(failure->why, sizeof(failure->why), "none of the %zu certificates of the peer can be used: %s", count,
+			 unreadable[0] ? unreadable : "they are of unknown kinds");
+	else
+		snprintf(failure->why, sizeof(failure->why), "the peer sent no certificate: have it send one (send-cert, certificate requests), or name it "
+			 "with cert= in <remote> of connection %s", c->name);
+	return refused(failure, "no-certificate");
+}
+
+static enum verdict check_leaf(struct exchange *ex, const struct connection_settings *c, const struct certificate *leaf, struct bytes octets,
+			       struct bytes proof, struct auth_failure *failure)
+{
+	const struct key_facts *facts = facts_of(ex);
+	const struct signature_alg *alg = crypto_signature(ex->sa->shard->engine->crypto, facts->alg);
+	char text[KEY_TEXT_MAX];
+
+	if (c->remote_cert && !certificate_same(leaf, c->remote_cert)) {
+		snprintf(failure->why, sizeof(failure->why), "the peer has the certificate %s (serial %s), and not %s (serial %s) that connection %s names "
+			 "with cert=: replace that file if the peer has a new one", leaf->subject_text, leaf->serial_text, c->remote_cert->subject_text,
+			 c->remote_cert->serial_text, c->name);
+		return refused(failure, "cert-not-pinned");
+	}
+	if (leaf->kind != c->key->kind) {
+		snprintf(failure->why, sizeof(failure->why), "the key of the peer's certificate %s (serial %s) is %s, but the method agreed on is %s: the peer "
+			 "needs a certificate for such a key", leaf->subject_text, leaf->serial_text, key_text(text, leaf->kind, leaf->bits), facts->text);
+		return refused(failure, "cert-key-kind");
+	}
+	if (alg && alg->verify(leaf->spki, octets, proof) == 0)
+		return STEP_OK;
+	snprintf(failure->why, sizeof(failure->why), "the signature of message %zu (%zu octets) is not by the private key of the peer's certificate %s "
+		 "(serial %s, %s): the peer signs with another key than that of its certificate", ex->row + 1, proof.len, leaf->subject_text,
+		 leaf->serial_text, key_text(text, leaf->kind, leaf->bits));
+	return refused(failure, "bad-signature");
+}
+
+/* All that vouch for a peer of the connection: FAULT_MEMORY. */
+static int anchors_of(const struct connection_settings *c, struct cert_list *out)
+{
+	int fault = c->remote_cert ? cert_list_add(out, certificate_ref(c->remote_cert), SIZE_MAX) : 0;
+
+	/* A certificate that is named stands for itself. */
+	for (size_t i = 0; i < c->ca_count && !c->remote_cert; i++)
+		for (size_t k = 0; k < c->cas[i]->certs.count && !fault; k++)
+			fault = cert_list_add(out, certificate_ref(c->cas[i]->certs.at[k]), SIZE_MAX);
+	return fault;
+}
+
+static enum verdict check_chain(struct exchange *ex, const struct connection_settings *c, const struct cert_list *given, struct cert_chain *chain,
+				struct auth_failure *failure)
+{
+	const struct provider *provider = services_find(ex->sa->shard->engine->services, SERVICE_CERT, "x509");
+	struct cert_list anchors = { NULL, 0 };
+	struct cert_failure of_chain;
+
+	int fault = anchors_of(c, &anchors);
+	struct cert_query query = {
+		.given = given->at, .given_count = given->count, .anchors = anchors.at, .anchor_count = anchors.count,
+		.intermediates = c->certs.at, .intermediate_count = c->certs.count, .now = time(NULL),
+	};
+	if (!fault && provider)
+		fault = ((const struct cert_store *)provider->ops)->verify(provider->state, &query, chain, &of_chain);
+	cert_list_free(&anchors);
+	if (fault == 0 && provider)
+		return STEP_OK;
+	if (fault == FAULT_MEMORY || !provider)
+		return ex_fault(ex, "validating the peer's certificate failed", FAULT_MEMORY);
+	snprintf(failure->why, sizeof(failure->why), "%s", of_chain.why);
+	return refused(failure, of_chain.code);
+}
+
+static enum verdict check_name(struct exchange *ex, const struct certificate *leaf, struct auth_failure *failure)
+{
+	const struct identity *id = &v1_phase1(ex)->peer_id;
+	struct certified by = certified_by(leaf);
+	char theirs[IDENTITY_TEXT_MAX], names[CERTIFIED_TEXT_MAX];
+
+	if (certified_has(&by, id, 0))
+		return STEP_OK;
+	snprintf(failure->why, sizeof(failure->why), "the peer says it is %s, but its certificate (serial %s) is for %s: correct the peer's ID, or give it a "
+		 "certificate with that name", identity_text(theirs, id), leaf->serial_text, certified_text(names, &by));
+	return refused(failure, "id-not-in-cert");
+}
+
+/* The proof first: for who has not even the key of its certificate nothing further is done. */
+static enum verdict check_given(struct exchange *ex, const struct connection_settings *c, const struct cert_list *given, struct bytes octets,
+				struct bytes proof, struct auth_failure *failure)
+{
+	struct cert_chain chain = { .count = 0 };
+
+	TRY(check_leaf(ex, c, given->at[0], octets, proof, failure));
+	TRY(check_chain(ex, c, given, &chain, failure));
+	enum verdict verdict = check_name(ex, given->at[0], failure);
+	if (verdict == STEP_OK)
+		return v1_keep_chain(ex, &chain);
+	cert_chain_free(&chain);
+	return verdict;
+}
+
+static enum verdict check_certified(struct exchange *ex, const struct connection_settings *c, struct bytes octets, struct bytes proof,
+				    struct auth_failure *failure)
+{
+	struct cert_list given = { NULL, 0 };
+	char why[WHY_MAX];
+
+	int fault = v1_read_certs(ex, &given, why);
+	/* One that sends none has the one that is named. */
+	if (!fault && !given.count && c->remote_cert)
+		fault = cert_list_add(&given, certificate_ref(c->remote_cert), 1);
+	enum verdict verdict = fault ? ex_fault(ex, "no room for certificates", FAULT_MEMORY) :
+			       given.count ? check_given(ex, c, &given, octets, proof, failure) : no_certificate(ex, c, why, failure);
+	cert_list_free(&given);
+	return verdict;
+}
+
 static enum verdict signature_check(struct exchange *ex, const struct connection_settings *c, struct bytes octets, struct bytes proof,
 				    struct auth_failure *failure)
 {
-	if (c->remote_key.spki.at)
-		return check_pinned(ex, c, octets, proof, failure);
-	snprintf(failure->why, sizeof(failure->why), "the peer sent no certificate, and connection %s names no public-key of it", c->name);
-	return refused(failure, "no-certificate");
+	return c->remote_key.spki.at ? check_pinned(ex, c, octets, proof, failure) : check_certified(ex, c, octets, proof, failure);
 }
 
 static const struct auth_method signature_method = {

@@ -135,7 +135,7 @@ static bool schema_accepts(const char *name)
 
 static const char *const examples[] = {
 	"two-gateways.xml", "road-warrior-psk.xml", "many-children.xml", "ipv6.xml", "transport.xml", "shunts.xml",
-	"xfrm-interface.xml", "public-keys.xml",
+	"xfrm-interface.xml", "public-keys.xml", "certificates.xml",
 };
 
 static void copy_example(const char *name)
@@ -159,6 +159,8 @@ static void test_examples(void)
 
 	/* As the fake plugin reads them: ECDSA. */
 	put_file("left.key", "1 left\n", 0600);
+	put_file("left.pem", "1 left\n1 between\n", 0644);
+	put_file("corp.pem", "1 corp\n", 0644);
 	put_file("right.pub", "1 right\n", 0644);
 	for (size_t i = 0; i < COUNT(secrets); i++)
 		put_file(secrets[i], "a secret of some length\n", 0600);

@@ -18,6 +18,7 @@ static enum verdict offer_sa(struct exchange *ex, struct message_out *out)
 static enum verdict choose_sa(struct exchange *ex, const struct message *in)
 {
 	TRY(v1_choose(ex, in));
+	TRY(v1_take_requests(ex, in));
 	return v1_take_vendor_ids(ex, in);
 }
 
@@ -30,31 +31,39 @@ static enum verdict answer_sa(struct exchange *ex, struct message_out *out)
 static enum verdict accept_sa(struct exchange *ex, const struct message *in)
 {
 	TRY(v1_accept(ex, in));
+	TRY(v1_take_requests(ex, in));
 	return v1_take_vendor_ids(ex, in);
 }
 
-/* Messages 3 and 4: HDR, KE, N [, NAT-D]. Both sides send the same; the keys follow from the second. */
+/* Messages 3 and 4: HDR, KE, N [, NAT-D] [, CR]. Both sides send the same but for CR; the keys follow from the second. */
 
 static enum verdict send_ke(struct exchange *ex, struct message_out *out)
 {
 	TRY(v1_put_ke_nonce(ex, out));
 	TRY(v1_put_natd(ex, out));
+	/* RFC 4945 3.2.5: the responder asks for certificates now, the initiator in message 5. */
+	if (ex_role(ex) == RESPONDER)
+		TRY(v1_put_requests(ex, out));
 	return ex_role(ex) == RESPONDER ? v1_derive_keys(ex) : STEP_OK;
 }
 
 static enum verdict take_ke(struct exchange *ex, const struct message *in)
 {
 	TRY(v1_keep_ke_nonce(ex, in));
+	TRY(v1_take_requests(ex, in));
 	TRY(v1_take_vendor_ids(ex, in));
 	TRY(v1_take_natd(ex, in));
 	return ex_role(ex) == INITIATOR ? v1_derive_keys(ex) : STEP_OK;
 }
 
-/* Messages 5 and 6: HDR*, ID, HASH or HDR*, ID, [ CERT, ] SIG. Proves who took part. */
+/* Messages 5 and 6: HDR*, ID, HASH or HDR*, ID, [ CERT, ] [ CR, ] SIG. Proves who took part. */
 
 static enum verdict send_proof(struct exchange *ex, struct message_out *out)
 {
 	TRY(v1_put_id(ex, out));
+	TRY(v1_put_certs(ex, out));
+	if (ex_role(ex) == INITIATOR)
+		TRY(v1_put_requests(ex, out));
 	TRY(v1_put_initial_contact(ex, out));
 	TRY(v1_put_generation(ex, out));
 	TRY(v1_put_lifetime(ex, out));
@@ -64,6 +73,8 @@ static enum verdict send_proof(struct exchange *ex, struct message_out *out)
 static enum verdict check_proof(struct exchange *ex, const struct message *in)
 {
 	TRY(v1_keep_id(ex, in));
+	TRY(v1_take_requests(ex, in));
+	TRY(v1_take_certs(ex, in));
 	return v1_check_proof(ex, in);
 }
 
