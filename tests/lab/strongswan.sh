@@ -6,13 +6,20 @@ strongswan_charon=/usr/lib/ipsec/charon
 strongswan_kernel='kernel-libipsec kernel-netlink'
 strongswan_psk='a ferry takes you across, a key lets you in'
 
+# A file that swanctl loads from its folder; a kind is one of its subfolders: x509, x509ca, private, pubkey.
+strongswan_file() # HOST KIND FILE
+{
+	mkdir -p "$lab/$1.swanctl/$2"
+	cp "$3" "$lab/$1.swanctl/$2/"
+}
+
 # Writes both configurations; the connections come on standard input.
 strongswan_configure() # HOST
 {
 	cat >"$lab/$1.strongswan.conf" <<-X
 	charon {
 		load_modular = no
-		load = random nonce openssl aes gcrypt sha1 sha2 md5 hmac kdf gmp curve25519 gcm ccm ctr xcbc cmac $strongswan_kernel socket-default vici updown
+		load = random nonce pem pkcs1 pkcs8 x509 pubkey openssl aes gcrypt sha1 sha2 md5 hmac kdf gmp curve25519 gcm ccm ctr xcbc cmac $strongswan_kernel socket-default vici updown
 		retransmit_timeout = 1
 		retransmit_base = 1.2
 		retransmit_tries = 12
@@ -40,6 +47,7 @@ strongswan_configure() # HOST
 		echo '	}'
 		echo '}'
 	} >"$lab/$1.swanctl.conf"
+	mkdir -p "$lab/$1.swanctl"
 }
 
 # Returns when its connections are loaded.
@@ -47,7 +55,9 @@ strongswan_start() # HOST
 {
 	lab_start "$1" charon env STRONGSWAN_CONF="$lab/$1.strongswan.conf" "$strongswan_charon"
 	lab_wait 10 on "$1" test -S /run/charon.vici || lab_fail "charon does not start on $1"
-	swanctl "$1" --load-all --file "$lab/$1.swanctl.conf" >"$lab/$1.swanctl.log" 2>&1 ||
+	# It looks for keys and certificates where its configuration is.
+	cp "$lab/$1.swanctl.conf" "$lab/$1.swanctl/swanctl.conf"
+	swanctl "$1" --load-all --file "$lab/$1.swanctl/swanctl.conf" >"$lab/$1.swanctl.log" 2>&1 ||
 		lab_fail "charon does not take its configuration: $(tail -n 3 "$lab/$1.swanctl.log")"
 }
 
