@@ -50,7 +50,7 @@ struct certificate {
 	bool is_ca;                              /* basicConstraints say so (RFC 5280 4.2.1.9)                     */
 	const char *const *crl_urls;             /* cRLDistributionPoints (4.2.1.13), ends with NULL; never NULL   */
 	const char *const *ocsp_urls;            /* of authorityInfoAccess (4.2.2.1), likewise                     */
-	/* For lines, escaped and cut to fit: "CN=gw,O=Example", "4f:10:02". */
+	/* For lines, escaped and cut to fit: "O=Example, CN=gw", "4f1002". */
 	char subject_text[CERT_TEXT_MAX], issuer_text[CERT_TEXT_MAX], serial_text[CERT_SERIAL_TEXT_MAX];
 };
 

@@ -8,7 +8,8 @@
 #include <gnutls/abstract.h>
 #include <stdio.h>
 
-#include "log.h"
+/* Octets of a SEQUENCE of nothing. */
+enum { EMPTY_NAME = 2 };
 
 struct element element_read(struct reader *r)
 {
@@ -154,25 +155,33 @@ static int times_read(struct known_cert *cert, char why[WHY_MAX])
 	return 0;
 }
 
-static void text_of(char *out, size_t size, int (*get)(gnutls_x509_crt_t, gnutls_datum_t *, unsigned), gnutls_x509_crt_t crt)
+/* As identities of this type are written in a configuration: in the order of the DER; a long one without its middle. */
+static void text_of(char *out, size_t size, struct bytes name)
 {
-	gnutls_datum_t text = { NULL, 0 };
+	const struct identity id = { ID_DER_ASN1_DN, name };
+	char text[IDENTITY_TEXT_MAX];
+	size_t len = strlen(identity_text(text, &id));
+	const char *type = strrchr(text, '(');
 
 	/* RFC 5280 4.1.2.6: a subject may be empty; then the names say who it is. */
-	if (get(crt, &text, 0) < 0 || text.size == 0)
+	if (name.len <= EMPTY_NAME) {
 		snprintf(out, size, "(no name)");
+		return;
+	}
+	if (type && type > text)
+		len = (size_t)(type - text) - 1;
+	if (len < size)
+		snprintf(out, size, "%.*s", (int)len, text);
 	else
-		log_escape(out, size, bytes_of(text.data, text.size));
-	gnutls_free(text.data);
+		snprintf(out, size, "%.*s...%.*s", (int)size / 2 - 3, text, (int)size / 2 - 2, text + len - size / 2 + 2);
 }
 
-static void texts_make(struct known_cert *cert)
+static void texts_make(struct certificate *c)
 {
-	struct certificate *c = &cert->public;
 	size_t used = 0;
 
-	text_of(c->subject_text, sizeof(c->subject_text), gnutls_x509_crt_get_dn3, cert->crt);
-	text_of(c->issuer_text, sizeof(c->issuer_text), gnutls_x509_crt_get_issuer_dn3, cert->crt);
+	text_of(c->subject_text, sizeof(c->subject_text), c->subject);
+	text_of(c->issuer_text, sizeof(c->issuer_text), c->issuer);
 	for (size_t i = 0; i < c->serial.len && used + 4 <= sizeof(c->serial_text); i++)
 		used += (size_t)snprintf(c->serial_text + used, sizeof(c->serial_text) - used, "%02x", c->serial.at[i]);
 }
@@ -216,7 +225,7 @@ static int known_fill(struct known_cert *cert, char why[WHY_MAX])
 		snprintf(why, WHY_MAX, "it is no certificate in DER%s%s", error < 0 ? ": " : "", error < 0 ? gnutls_strerror(error) : "");
 		return FAULT_INPUT;
 	}
-	texts_make(cert);
+	texts_make(&cert->public);
 	if ((fault = times_read(cert, why)) || (fault = key_read(cert, why)) || (fault = cert_names_read(cert, why)))
 		return fault;
 	error = gnutls_x509_crt_get_basic_constraints(cert->crt, NULL, &is_ca, NULL);

@@ -80,13 +80,14 @@ static bool is_in_one(struct bytes subtrees, struct bytes name, size_t *of_direc
 static int name_check(const struct certificate *authority, const struct certificate *below, const struct bytes subtrees[2], struct bytes name,
 		      struct cert_failure *failure)
 {
-	size_t count;
+	size_t excluded, permitted;
 	char text[IDENTITY_TEXT_MAX];
 	struct identity id = { ID_DER_ASN1_DN, name };
-	bool is_excluded = is_in_one(subtrees[EXCLUDED], name, &count);
-	bool is_permitted = is_in_one(subtrees[PERMITTED], name, &count) || count == 0;
+	bool is_excluded = is_in_one(subtrees[EXCLUDED], name, &excluded);
+	bool is_permitted = is_in_one(subtrees[PERMITTED], name, &permitted) || permitted == 0;
 
-	if (is_permitted && !is_excluded)
+	/* One that is too long to be compared is nobody's identity, but must not get by. */
+	if (is_permitted && !is_excluded && (excluded + permitted == 0 || name.len <= IDENTITY_DATA_MAX))
 		return 0;
 	return cert_fails(failure, "cert-name-constraint", below,
 			  "has a name that %s, an authority above it, may not issue for (its nameConstraints of directory names): %s; use a name that it may, or "

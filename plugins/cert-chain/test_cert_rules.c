@@ -204,7 +204,7 @@ static void directory_names(void)
 	const struct row rows[] = {
 		{ .root = { .permitted = NAMES("dn:O=Example,C=CH") }, .sub = { .dn = "CN=sub,O=Example,C=CH" }, .leaf = { .dn = "CN=gw,OU=vpn,O=Example,C=CH" } },
 		{ .root = { .permitted = NAMES("dn:O=Example,C=CH") }, .sub = { .dn = "CN=sub,O=Example,C=CH" }, .leaf = { .dn = "CN=gw,O=Other,C=CH" },
-		  .code = "cert-name-constraint", .begins = "certificate CN=gw,O=Other,C=CH (serial ",
+		  .code = "cert-name-constraint", .begins = "certificate C=CH, O=Other, CN=gw (serial ",
 		  .has = "has a name that CN=root, an authority above it, may not issue for (its nameConstraints of directory names)" },
 		{ .root = { .permitted = NAMES("dn:O=Example,C=CH") }, .sub = { .dn = "CN=sub" }, .leaf = { .dn = "CN=gw,O=Example,C=CH" },
 		  .code = "cert-name-constraint", .begins = "certificate CN=sub (serial ", .has = "CN=root" },
@@ -212,8 +212,11 @@ static void directory_names(void)
 		{ .root = { .permitted = NAMES("dn:O=Example,C=CH") }, .sub = { .dn = "CN=sub,O=Example,C=CH" }, .leaf = { .dn = "C=CH" },
 		  .code = "cert-name-constraint", .begins = "certificate C=CH (serial ", .has = "CN=root" },
 		{ .sub = { .excluded = NAMES("dn:O=Bank,C=CH") }, .leaf = { .dn = "CN=gw,O=Bank,C=CH" }, .code = "cert-name-constraint",
-		  .begins = "certificate CN=gw,O=Bank,C=CH (serial ", .has = "CN=sub" },
+		  .begins = "certificate C=CH, O=Bank, CN=gw (serial ", .has = "CN=sub" },
 		{ .sub = { .excluded = NAMES("dn:O=Bank,C=CH") }, .leaf = { .dn = "CN=gw,O=Shop,C=CH" } },
+		/* As identities are compared: neither case nor blanks make another name. */
+		{ .sub = { .excluded = NAMES("dn:O=Bank,C=CH") }, .leaf = { .dn = "CN=gw,O=BANK,C=ch" }, .code = "cert-name-constraint",
+		  .begins = "certificate C=ch, O=BANK, CN=gw (serial ", .has = "CN=sub" },
 		/* Also as a subjectAltName. */
 		{ .sub = { .excluded = NAMES("dn:O=Bank,C=CH") }, .leaf = { .names = NAMES("dn:CN=gw,O=Bank,C=CH") }, .code = "cert-name-constraint",
 		  .begins = "certificate CN=gw (serial ", .has = "" },
