@@ -47,6 +47,11 @@ enum {
 	PSK_MAX = 1024,                      /* octets; HMAC would hash what is longer than a block anyway           */
 	PSK_WEAK = 16,                       /* octets; below it guessing offline is feasible                        */
 	CA_URLS_MAX = 8,                     /* of each kind of one authority; more would not be waited for          */
+	/*
+	 * Bits of strength.h, in Aggressive Mode, where guessing needs nobody's answers: at 10^12 guesses a second, a hundred graphics cards, half
+	 * of 2^80 take 19,000 years and half of 2^64 four months.
+	 */
+	PSK_AGGRESSIVE_BITS = 80,
 	SHARDS_MAX = 64,
 	SHARDS_AUTO_MAX = 4,                 /* thousands of handshakes a second; more threads are the admin's choice */
 	/* About 16 KiB each: 16 MiB that senders of forged first messages can make us hold. */

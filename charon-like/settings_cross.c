@@ -188,6 +188,7 @@ void cross_check(struct check *check, struct settings *s)
 			kernel_check(check, s, &s->connections[i]);
 	}
 	auth_cross_check(check, s);
+	aggressive_check(check, s);
 	options_cross_check(check, s);
 	quick_check(check, s);
 }

@@ -150,7 +150,11 @@ void certs_check_own(struct check *check, const struct settings *s, const struct
 int match_index(struct settings *s) MUST_CHECK;
 int psk_index(struct settings *s) MUST_CHECK;
 /* Whether any key could be chosen for the connection's peers once more is known of them. */
+bool psk_may_be_for(const struct psk_settings *psk, const struct connection_settings *c);
 bool psk_may_fit(const struct settings *s, const struct connection_settings *c);
+
+/* settings_aggressive.c: connections in Aggressive Mode. */
+void aggressive_check(struct check *check, const struct settings *s);
 
 /* settings_cross.c: what needs all of them and the plugins. */
 void cross_check(struct check *check, struct settings *s);

@@ -262,15 +262,21 @@ static bool id_may_fit(const struct psk_settings *psk, const struct psk_id *id, 
 	       (identity_is_pattern(&id->id, psk->match) && identity_is_pattern(&c->remote_id, c->remote_match));
 }
 
-bool psk_may_fit(const struct settings *s, const struct connection_settings *c)
+bool psk_may_be_for(const struct psk_settings *psk, const struct connection_settings *c)
 {
 	struct ends ends = ends_of(&c->local, &c->local_id, NULL, NULL);
 	const struct psk_id *by;
 
+	for (size_t i = 0; i < psk->id_count; i++)
+		if (id_may_fit(psk, &psk->ids[i], c) && local_fit(psk, &psk->ids[i], &ends, &by) != FIT_NOT)
+			return true;
+	return false;
+}
+
+bool psk_may_fit(const struct settings *s, const struct connection_settings *c)
+{
 	for (size_t i = 0; i < s->psk_count; i++)
-		for (size_t j = 0; j < s->psks[i].id_count; j++)
-			if (id_may_fit(&s->psks[i], &s->psks[i].ids[j], c) &&
-			    local_fit(&s->psks[i], &s->psks[i].ids[j], &ends, &by) != FIT_NOT)
-				return true;
+		if (psk_may_be_for(&s->psks[i], c))
+			return true;
 	return false;
 }

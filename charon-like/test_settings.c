@@ -271,7 +271,7 @@ static void test_missing_plugins(void)
 	CU_ASSERT(kept_log_has(&run.log, "t.conf:5: <phase1>: auth 'psk' needs the plugin auth-psk.so"));
 	CU_ASSERT(kept_log_has(&run.log, "t.conf:2: <connection>: no child can come up"));
 	run_end(&run);
-	run_with(&run, AROUND(REMOTE, CHILD "  phase1 mode=aggressive auth=pks\n"), some);
+	run_with(&run, AROUND(REMOTE, CHILD "  phase1 mode=aggressive auth=pks proposals=aes256-sha256-modp2048\n"), some);
 	CU_ASSERT_EQUAL(run.log.errors, 2);
 	CU_ASSERT(kept_log_has(&run.log, "exchange-aggressive.so"));
 	CU_ASSERT(kept_log_has(&run.log, "loaded methods: psk"));
@@ -402,6 +402,62 @@ static void test_key_at_load(void)
 	run_end(&run);
 }
 
+/* ---- Aggressive Mode ---- */
+
+#define TO_ONE   "  remote address=192.0.2.9 id=a.example\n"
+#define TO_ALL   "  remote address=%any id=a.example\n"
+#define MODE     "  phase1 mode=aggressive proposals="
+#define GROUPS_2 "aes256-sha256-modp2048-ecp256\n"
+#define GROUPS_1 "aes256-aes128-sha256-modp2048\n"
+
+static void test_aggressive_groups(void)
+{
+	struct run run;
+
+	/* RFC 2409 5: the group of the KE cannot be chosen; who only answers has those of several peers. */
+	run_with(&run, AROUND(TO_ONE, MODE GROUPS_2 CHILD), NULL);
+	CU_ASSERT_EQUAL(run.log.errors, 1);
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:4: <phase1>: proposals aes256-sha256-modp2048 and aes256-sha256-ecp256 differ in their group"));
+	CU_ASSERT(kept_log_has(&run.log, "name one group, as in proposals=\"aes256-aes128-sha256-modp2048\""));
+	run_end(&run);
+	run_with(&run, AROUND("  remote address=gw.example id=a.example\n", MODE GROUPS_2 CHILD), NULL);
+	CU_ASSERT_EQUAL(run.log.errors, 1);
+	run_end(&run);
+	run_good(&run, AROUND(TO_ALL, MODE GROUPS_2 CHILD));
+	run_end(&run);
+	run_good(&run, AROUND(TO_ONE, MODE GROUPS_1 CHILD));
+	run_end(&run);
+	/* The default has several. */
+	run_with(&run, AROUND(TO_ONE, "  phase1 mode=aggressive\n" CHILD), NULL);
+	CU_ASSERT_EQUAL(run.log.errors, 1);
+	run_end(&run);
+}
+
+static void test_aggressive_told(void)
+{
+	static const char head[] = "t.conf:4: <phase1>: mode 'aggressive' with a pre-shared key: whoever sends one packet to connection a gets a hash "
+				   "to guess the key by, offline, and both identities go in the clear; mode 'main' gives neither away";
+	struct run run;
+
+	run_good(&run, "keyferry\n connection name=a\n" TO_ONE MODE GROUPS_1 CHILD " psk ids=a.example file=drawn.psk\n");
+	CU_ASSERT_EQUAL(run.log.warnings, 1);
+	CU_ASSERT(kept_log_has(&run.log, head));
+	run_end(&run);
+	run_good(&run, "keyferry\n connection name=a\n" TO_ONE MODE GROUPS_1 CHILD " psk ids=a.example file=guess.psk\n");
+	CU_ASSERT_EQUAL(run.log.warnings, 2);
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:6: <psk>: this key stands about 2^29 guesses, less than 2^80, and connection a in mode 'aggressive' lets "
+			       "everybody guess; better is 'openssl rand -base64 24'"));
+	run_end(&run);
+	/* It is for others, or not in this mode. */
+	run_good(&run, "keyferry\n connection name=a\n" TO_ONE MODE GROUPS_1 CHILD " psk ids=a.example file=drawn.psk\n"
+		 " psk ids=b.example file=guess.psk\n");
+	CU_ASSERT_EQUAL(run.log.warnings, 1);
+	run_end(&run);
+	run_good(&run, "keyferry\n connection name=a\n" TO_ONE CHILD " psk ids=a.example file=guess.psk\n");
+	CU_ASSERT_EQUAL(run.log.warnings, 0);
+	run_end(&run);
+}
+
 /* ---- reload ---- */
 
 static void test_same(void)
@@ -485,6 +541,8 @@ static const struct unit_case cases[] = {
 	{ "the daemon's own settings are read before there are plugins", test_daemon },
 	{ "errors in the daemon's own settings are all said", test_daemon_broken },
 	{ "a connection needs a key that its peers could have", test_key_at_load },
+	{ "a connection that may begin in Aggressive Mode has one group", test_aggressive_groups },
+	{ "what Aggressive Mode gives away is said once for each connection, and which keys are too weak for it", test_aggressive_told },
 	{ "a reload sees what changed", test_same },
 	{ "what is asked of the kernel is read", test_options },
 	{ "children share interfaces, their addresses and the smaller MTU", test_interfaces },

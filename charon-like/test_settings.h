@@ -134,6 +134,8 @@ static inline void files_make(void)
 	secret_file("unpadded.psk", "0sa2V5ZmVycnk\n", 0600);
 	secret_file("bare.psk", "no newline at the end", 0600);
 	secret_file("one.psk", "0\n", 0600);
+	secret_file("drawn.psk", "J9JB83ee3c1TCX1NUW8/ECxkR6bzH9bV\n", 0600);
+	secret_file("guess.psk", "Summer2024Office!\n", 0600);
 	secret_file("short.psk", "fifteen octets!\n", 0600);
 	secret_file("odd.psk", "\"quoted for no reason\"\nmore\n", 0600);
 	secret_file("tail.psk", "a blank at the end \n", 0600);
