@@ -52,6 +52,8 @@ struct exchange *exchange_new(struct ike_sa *sa, const struct exchange_mode *mod
 	ex->shared = (uint8_t *)ex->scratch + scratch;
 	arena_init(&ex->arena);
 	ex->settings = settings_ref(sa->settings);
+	if (mode->creates_sa)
+		sa->mode = mode;
 	list_append(&sa->exchanges, &ex->in_sa);
 	if (mode->protection->first_iv(ex) < 0) {
 		exchange_end(ex);
@@ -359,13 +361,19 @@ static int keep_sent(struct exchange *ex, const struct message_out *out)
 static void finish(struct exchange *ex)
 {
 	struct ike_sa *sa = ex->sa;
+	bool creates_sa = ex->mode->creates_sa;
 
 	ex->is_done = true;
 	timer_stop(loop_timers(ex_loop(ex)), &ex->timer);
-	if (sa_keep_echo(sa, ex) < 0)
+	if (sa_keep_echo(sa, ex) < 0 || sa_keep_last_word(sa, ex) < 0)
 		log_error(&ex->ctx, "no memory: the last message cannot be sent again when it is lost");
+	sa_hold(sa);
 	ex->mode->done(ex);
 	exchange_end(ex);
+	/* Nothing that runs will show whether the peer has our last word: so it is asked. */
+	if (creates_sa && sa->last_word && list_empty(&sa->exchanges))
+		liveness_question(sa);
+	sa_release(sa);
 }
 
 /* False: it ended the exchange. */

@@ -90,6 +90,8 @@ struct exchange_mode {
 	bool (*is_answered)(const struct exchange *ex);
 	/* Is an authenticated error notify with this SPI about what this exchange negotiates? May be NULL. */
 	bool (*concerns)(const struct exchange *ex, struct bytes spi);
+	/* The peer, initiator, did not go on: why that may be, in a clause; may be NULL. */
+	void (*given_up)(const struct exchange *ex, char *why, size_t size);
 	/* Would the pair of SAs that it waits to install be no better than this one, which is there? May be NULL. */
 	bool (*is_overtaken)(const struct exchange *ex, const struct child_rival *rival);
 };

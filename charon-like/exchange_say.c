@@ -111,19 +111,22 @@ static const char *why_silent(const struct exchange *ex)
 
 void say_no_answer(struct exchange *ex)
 {
-	char peer[ADDRESS_TEXT_MAX], refused[48] = "";
+	char peer[ADDRESS_TEXT_MAX], refused[48] = "", why[EVENT_TEXT_MAX] = "";
 	const char *hint = ex->sa->hint, *separator = *hint ? "; " : "";
 	uint64_t seconds = (loop_now(ex->sa->shard->loop) - ex->began) / 1000;
 
 	if (ex->drops)
 		snprintf(refused, sizeof(refused), ", %u messages were refused", ex->drops);
+	if (ex->role == RESPONDER && ex->mode->given_up)
+		ex->mode->given_up(ex, why, sizeof(why));
 	if (ex->refusal)
 		ex_abort(ex, 0, ex->refusal_code, "%s%s", ex->refusal, refused);
-	else if (ex->sent && ex->row)
+	else if (ex->sent && ex->row && !*why)
 		ex_abort(ex, 0, "no-answer", "no answer to message %zu from %s: sent %u times in %" PRIu64 " s%s%s%s; %s", ex->row,
 			 address_text(peer, &ex->sa->remote), ex->tries, seconds, refused, separator, hint, why_silent(ex));
 	else
-		ex_abort(ex, 0, "no-answer", "the peer did not go on within %" PRIu64 " s%s%s%s", seconds, refused, separator, hint);
+		ex_abort(ex, 0, "no-answer", "the peer did not go on within %" PRIu64 " s%s%s%s%s%s", seconds, refused, separator, hint,
+			 *why ? "; " : "", why);
 }
 
 void say_trying(struct exchange *ex)

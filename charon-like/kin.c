@@ -50,7 +50,7 @@ struct ike_sa *kin_best(struct ike_sa *sa)
 
 bool kin_may_be_unknown(const struct ike_sa *sa)
 {
-	return sa->role == RESPONDER && sa->heard_at == sa->established_at && loop_now(sa->shard->loop) - sa->established_at < KIN_CROSSING_MS;
+	return sa_spoke_last(sa) && sa->heard_at == sa->established_at && loop_now(sa->shard->loop) - sa->established_at < KIN_CROSSING_MS;
 }
 
 struct ike_sa *kin_best_known(struct ike_sa *sa)

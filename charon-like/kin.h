@@ -29,7 +29,7 @@ size_t kin_of(struct ike_sa *sa, struct ike_sa *out[KIN_MAX]);
 uint32_t kin_generation(const struct ike_sa *sa);
 /* The one of these for new exchanges; NULL: none is established. */
 struct ike_sa *kin_best(struct ike_sa *sa);
-/* Our message 6 may be lost: then the peer does not have this SA yet, and goes on under the one before. */
+/* The last message of phase 1, ours, may be lost: then the peer does not have this SA yet, and goes on under the one before. */
 bool kin_may_be_unknown(const struct ike_sa *sa);
 /* The best that the peer has for sure, be it one that another has taken over from; NULL: none. */
 struct ike_sa *kin_best_known(struct ike_sa *sa);

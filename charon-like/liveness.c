@@ -122,6 +122,7 @@ void liveness_heard(struct ike_sa *sa)
 {
 	sa->heard_at = now_of(sa);
 	sa->dpd_probes = 0;
+	sa_forget_last_word(sa);
 }
 
 void liveness_doubt(struct ike_sa *sa)
@@ -134,6 +135,12 @@ void liveness_ask(struct ike_sa *sa)
 {
 	if (sa->peer_dpd && sa->state == SA_ESTABLISHED && sa->dpd_probes == 0)
 		ask(sa);
+}
+
+void liveness_question(struct ike_sa *sa)
+{
+	if (sa->peer_dpd && sa->state == SA_ESTABLISHED)
+		send_dpd(sa, NOTIFY_R_U_THERE, ++sa->dpd_sequence);
 }
 
 bool liveness_no_answer(struct ike_sa *sa, uint64_t since)

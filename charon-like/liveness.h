@@ -28,6 +28,8 @@ void liveness_stop(struct ike_sa *sa);
 void liveness_heard(struct ike_sa *sa);
 /* Somebody who is not authenticated says that the peer knows nothing of us: it is asked now. */
 void liveness_doubt(struct ike_sa *sa);
+/* One question, whatever other signs of life there are: for what only an answer under this SA can show. */
+void liveness_question(struct ike_sa *sa);
 /* Asks now, unless it is being asked. */
 void liveness_ask(struct ike_sa *sa);
 /* R-U-THERE and R-U-THERE-ACK, authentic. */

@@ -107,6 +107,7 @@ static void drop_contents(struct ike_sa *sa)
 		list_remove(first);
 		free(CONTAINER(first, struct want, in_sa));
 	}
+	sa_forget_last_word(sa);
 }
 
 static void really_free(struct ike_sa *sa)
@@ -194,6 +195,7 @@ void sa_established(struct ike_sa *sa)
 		sa_delete(sa, "its connection was removed or changed meanwhile");
 		return;
 	}
+	v1_tell_after(sa);
 	kin_take_over(sa);
 	peers_forget_oldest(sa->shard->engine, sa);
 	sa_run_agenda(sa);

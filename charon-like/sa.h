@@ -56,6 +56,8 @@ struct ike_sa {
 	struct sa_group *group;                  /* all of the same connection                         */
 	struct list in_group;
 	struct identity local_id, remote_id;     /* owned; type 0 until known                          */
+	const struct exchange_mode *mode;        /* of phase 1                                         */
+	const struct dh_group *offer_group;      /* of the SA that it is to renew; NULL: it is not     */
 	struct ike_transform transform;
 	const struct auth_method *auth;
 	struct certificate *peer_certificate;    /* by which it proved itself; a reference, NULL: none */
@@ -76,6 +78,9 @@ struct ike_sa {
 	bool starts_anew;                        /* children are negotiated anew under it: see want_anew() */
 	uint32_t generation;                     /* see kin.h                                          */
 	bool peer_dpd, peer_is_keyferry;         /* what its vendor IDs said                           */
+	bool tell_contact, tell_lifetime;        /* once phase 1 is up: INITIAL-CONTACT, RESPONDER-LIFETIME */
+	/* Ours, of phase 1, until the peer shows that it has it: see sa_keep_last_word(). malloc()ed */
+	struct last_word *last_word;
 	char hint[160];                          /* what somebody unauthenticated said about the peer, for people */
 	struct list exchanges, children, echoes;
 	struct list wanted;                      /* struct want: children to be started, the agenda    */
@@ -158,6 +163,8 @@ uint16_t sa_draw_renewal(const struct ike_sa *sa, bool initiated);
 bool sa_may_renew(struct ike_sa *sa);
 /* Phase 1 is over: its lifetime and the asking after the peer begin. */
 void sa_start_life(struct ike_sa *sa);
+/* The peer has it for so long only, which it says afterwards (RESPONDER-LIFETIME after Aggressive Mode). */
+void sa_shorten_life(struct ike_sa *sa, uint32_t seconds);
 void sa_stop_life(struct ike_sa *sa);
 /* Another has taken over: this one is deleted in a while, when nothing runs under it. */
 void sa_set_surplus(struct ike_sa *sa);
@@ -171,6 +178,14 @@ int sa_remember_message_id(struct ike_sa *sa, uint32_t message_id) MUST_CHECK;
 /* A new message ID, random, not 0 and in use by no exchange of the SA. FAULT_CRYPTO. */
 int sa_new_message_id(struct ike_sa *sa, uint32_t *out) MUST_CHECK;
 int sa_keep_echo(struct ike_sa *sa, const struct exchange *ex) MUST_CHECK;
+/*
+ * Phase 1 ended with a message of ours as initiator, to which there is no answer (Aggressive Mode): it is sent again, for some time, until
+ * anything authentic comes back. Without it the peer has no SA, and would understand nothing of what follows.
+ */
+int sa_keep_last_word(struct ike_sa *sa, const struct exchange *ex) MUST_CHECK;
+void sa_forget_last_word(struct ike_sa *sa);
+/* Was the last message of phase 1 ours? */
+bool sa_spoke_last(const struct ike_sa *sa);
 struct echo *sa_find_echo(struct ike_sa *sa, uint32_t message_id, uint64_t received);
 /* Keeps a clause for people while phase 1 is on its way, and passes it on to those who wait. Nothing is ever done because of it. */
 void sa_take_hint(struct ike_sa *sa, const char *text);

@@ -112,10 +112,14 @@ static void surplus_over(struct timer *timer)
 {
 	struct ike_sa *sa = CONTAINER(timer, struct ike_sa, surplus);
 
+	const struct ike_sa *best = kin_best(sa);
+	/* Until the peer has shown that it has what took over, this one is all that it may have. */
+	bool is_needed = best && best != sa && best->last_word;
+
 	if (!kin_has_other(sa)) {
 		/* What took over is gone meanwhile. */
 		set_timer(sa, &sa->renewal, loop_now(sa->shard->loop));
-	} else if (!list_empty(&sa->exchanges)) {
+	} else if (!list_empty(&sa->exchanges) || is_needed) {
 		set_timer(sa, &sa->surplus, loop_now(sa->shard->loop) + KIN_SURPLUS_MS);
 	} else {
 		if (sa->dpd_probes)
@@ -135,18 +139,36 @@ void sa_set_surplus(struct ike_sa *sa)
 
 /* ---- begin, move, stop ---- */
 
-void sa_start_life(struct ike_sa *sa)
+static void set_times(struct ike_sa *sa)
 {
 	uint64_t ms = (uint64_t)sa->lifetime * 1000;
 
+	if (!ms)
+		return;
+	set_timer(sa, &sa->expiry, sa->established_at + ms);
+	set_timer(sa, &sa->renewal, sa->established_at + ms * sa_draw_renewal(sa, sa->role == INITIATOR) / RENEW_WHOLE);
+}
+
+void sa_start_life(struct ike_sa *sa)
+{
 	sa->expiry.run = time_is_over;
 	sa->renewal.run = time_to_renew;
-	if (ms) {
-		set_timer(sa, &sa->expiry, sa->established_at + ms);
-		set_timer(sa, &sa->renewal, sa->established_at + ms * sa_draw_renewal(sa, sa->role == INITIATOR) / RENEW_WHOLE);
-	}
+	set_times(sa);
 	liveness_start(sa);
 	follow_start(sa);
+}
+
+void sa_shorten_life(struct ike_sa *sa, uint32_t seconds)
+{
+	uint32_t shorter = v1_shorter_lifetime(sa->lifetime, seconds);
+
+	if (shorter == sa->lifetime)
+		return;
+	log_debug(&sa->ctx, "the peer ends this SA after %u s already", shorter);
+	sa->lifetime = shorter;
+	/* What another has taken over from is not renewed. */
+	if (!timer_is_set(&sa->surplus))
+		set_times(sa);
 }
 
 void sa_stop_life(struct ike_sa *sa)

@@ -126,6 +126,7 @@ static int initiate(struct shard *shard, const struct connection_settings *c, co
 	if (!sa)
 		return FAULT_MEMORY;
 	sa->generation = renewed ? kin_generation(renewed) + 1 : 1;
+	sa->offer_group = renewed ? renewed->transform.group_alg : NULL;
 	if (sa->local.family == 0 && engine_find_source(shard->engine, &sa->remote, &sa->local) < 0) {
 		publish_failure(shard, c->name, "no-route", "there is no route to the peer: check the network and remote address");
 		sa_free(sa);

@@ -150,7 +150,7 @@ static json_t *sa_json(const struct ike_sa *sa, uint64_t now)
 	};
 	bool established = sa->state == SA_ESTABLISHED;
 
-	return json_pack("{s:s*, s:I, s:i, s:s, s:s, s:{s:o, s:o}, s:o, s:o, s:b, s:o, s:s*, s:I, s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:s*, s:I, s:i, s:s, s:s, s:{s:o, s:o}, s:o, s:o, s:b, s:o, s:s*, s:s*, s:I, s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:o}",
 			 "connection", sa->connection ? sa->connection->name : NULL,
 			 "number", (json_int_t)sa->number,
 			 "shard", (int)sa->shard->index,
@@ -162,6 +162,7 @@ static json_t *sa_json(const struct ike_sa *sa, uint64_t now)
 			 "remote", end_json(&sa->remote, &sa->remote_id, sa->remote_nat),
 			 "nat_port", sa->is_float,
 			 "proposal", transform_json(sa),
+			 "mode", sa->mode ? sa->mode->word : NULL,
 			 "auth", sa->auth ? sa->auth->name : NULL,
 			 "age_seconds", established ? seconds_since(sa->established_at, now) : 0,
 			 "lifetime_seconds", (json_int_t)sa->lifetime,

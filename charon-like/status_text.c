@@ -140,6 +140,7 @@ static void print_end(FILE *out, const char *name, const json_t *end)
 static void print_sa(FILE *out, const json_t *sa)
 {
 	const char *state = text_of(sa, "state"), *proposal = text_of(sa, "proposal"), *auth = text_of(sa, "auth");
+	const char *mode = text_of(sa, "mode");
 	const json_t *child, *cookies = json_object_get(sa, "cookies");
 	size_t i;
 
@@ -150,7 +151,8 @@ static void print_sa(FILE *out, const json_t *sa)
 	}
 	if (flag_of(sa, "surplus"))
 		fputs(", another has taken over", out);
-	fprintf(out, "\n    %s%s%s%scookies %s %s\n", proposal, proposal[0] ? ", " : "", auth, auth[0] ? ", " : "",
+	fprintf(out, "\n    %s%s%s%s%s%scookies %s %s\n", mode, mode[0] ? " mode, " : "", proposal, proposal[0] ? ", " : "", auth,
+		auth[0] ? ", " : "",
 		text_of(cookies, "initiator"), text_of(cookies, "responder"));
 	print_end(out, "local", json_object_get(sa, "local"));
 	print_end(out, "remote", json_object_get(sa, "remote"));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* natd.c - NAT detection and the change to the NAT ports (RFC 3947 3.2 and 4). */
+#include <stddef.h>
+
 #include "kernel.h"
 #include "shard.h"
 #include "v1.h"
@@ -52,32 +54,84 @@ enum verdict v1_put_natd(struct exchange *ex, struct message_out *out)
 	return STEP_OK;
 }
 
+/* What NAT-D payloads are compared with. */
+struct natd_hashes {
+	uint8_t local[HASH_SIZE_MAX], remote[HASH_SIZE_MAX], pretended[HASH_SIZE_MAX];
+};
+
+static int natd_hashes(const struct exchange *ex, const struct address *local, const struct address *remote, struct natd_hashes *out)
+{
+	int fault = natd_hash(ex, local, out->local);
+
+	if (fault == 0)
+		fault = natd_hash(ex, remote, out->remote);
+	memcpy(out->pretended, out->remote, sizeof(out->pretended));
+	pretend_nat(out->pretended);
+	return fault;
+}
+
+/* Is this payload of one of `count` addresses that it may be of? `which` is a member's offset. */
+static bool is_of(const struct exchange *ex, const struct payload_view *payload, const struct natd_hashes *hashes, size_t count, size_t which)
+{
+	bool is_same = false;
+
+	for (size_t i = 0; i < count; i++)
+		is_same |= bytes_equal(payload->body, bytes_of((const uint8_t *)&hashes[i] + which, v1_phase1(ex)->transform.hash_alg->size));
+	return is_same;
+}
+
 /* The first is of the address that the peer sends to, ours; the others are of all that it may send from. */
-enum verdict v1_take_natd(struct exchange *ex, const struct message *in)
+static void compare(struct exchange *ex, const struct message *in, const struct natd_hashes *hashes, size_t count)
 {
 	struct phase1 *ph1 = v1_phase1(ex);
-	size_t size = ph1->transform.hash_alg->size, i = 0, count = 0;
-	uint8_t local[HASH_SIZE_MAX], remote[HASH_SIZE_MAX], pretended[HASH_SIZE_MAX];
-	bool is_remote = false, pretends = false;
-	int fault;
+	bool is_remote = false, pretends = false, is_first = true;
+	size_t i = 0, senders = 0;
 
-	if (!message_payload(in, PAY_NATD).at || ph1->connection->encap == ENCAP_NO)
-		return STEP_OK;
-	if ((fault = natd_hash(ex, &ex->sa->local, local)) < 0 || (fault = natd_hash(ex, &ex->sa->remote, remote)) < 0)
-		return ex_fault(ex, "computing NAT-D failed", fault);
-	memcpy(pretended, remote, sizeof(pretended));
-	pretend_nat(pretended);
-	for (const struct payload_view *payload; (payload = message_next(in, PAY_NATD, &i)); count++) {
-		if (count == 0) {
-			ph1->local_nat = !bytes_equal(payload->body, bytes_of(local, size));
+	for (const struct payload_view *payload; (payload = message_next(in, PAY_NATD, &i)); is_first = false) {
+		if (is_first) {
+			ph1->local_nat = !is_of(ex, payload, hashes, count, offsetof(struct natd_hashes, local));
 			continue;
 		}
-		is_remote |= bytes_equal(payload->body, bytes_of(remote, size));
-		pretends |= bytes_equal(payload->body, bytes_of(pretended, size));
+		senders++;
+		is_remote |= is_of(ex, payload, hashes, count, offsetof(struct natd_hashes, remote));
+		pretends |= is_of(ex, payload, hashes, count, offsetof(struct natd_hashes, pretended));
 	}
-	ph1->remote_nat = count > 1 && !is_remote && !pretends;
+	ph1->remote_nat = senders && !is_remote && !pretends;
 	/* The peer believes in a NAT that we pretend: what follows from it must hold for us as well. */
 	ph1->udp_encap = ph1->local_nat || ph1->remote_nat || pretends || v1_forces_encap(ex->sa, ph1->connection);
+}
+
+static bool is_wanted(const struct exchange *ex, const struct message *in)
+{
+	return message_payload(in, PAY_NATD).at && v1_phase1(ex)->connection->encap != ENCAP_NO;
+}
+
+enum verdict v1_take_natd(struct exchange *ex, const struct message *in)
+{
+	struct natd_hashes hashes;
+
+	if (!is_wanted(ex, in))
+		return STEP_OK;
+	int fault = natd_hashes(ex, &ex->sa->local, &ex->sa->remote, &hashes);
+	if (fault < 0)
+		return ex_fault(ex, "computing NAT-D failed", fault);
+	compare(ex, in, &hashes, 1);
+	return STEP_OK;
+}
+
+enum verdict v1_take_natd_late(struct exchange *ex, const struct message *in)
+{
+	const struct phase1 *ph1 = v1_phase1(ex);
+	struct natd_hashes hashes[2];
+
+	if (!is_wanted(ex, in))
+		return STEP_OK;
+	int fault = natd_hashes(ex, &ex->sa->local, &ex->sa->remote, &hashes[0]);
+	if (fault == 0)
+		fault = natd_hashes(ex, &ph1->first_local, &ph1->first_remote, &hashes[1]);
+	if (fault < 0)
+		return ex_fault(ex, "computing NAT-D failed", fault);
+	compare(ex, in, hashes, COUNT(hashes));
 	return STEP_OK;
 }
 

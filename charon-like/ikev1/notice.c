@@ -74,6 +74,23 @@ static void send_delete(struct ike_sa *sa, uint8_t protocol, const uint8_t *spis
 }
 
 /* RFC 2408 3.15: the SPIs are the sender's own, of the SAs it receives with. */
+void v1_tell_contact(struct ike_sa *sa)
+{
+	v1_send_notify(sa, NOTIFY_INITIAL_CONTACT, PROTO_ISAKMP, bytes_of(sa->cookie, sizeof(sa->cookie)), (struct bytes){ NULL, 0 });
+}
+
+void v1_tell_after(struct ike_sa *sa)
+{
+	uint8_t body[LIFETIME_BODY_MAX];
+	struct writer w = writer_over(body, sizeof(body));
+
+	if (sa->tell_contact)
+		v1_tell_contact(sa);
+	lifetime_put(&w, true, &(struct lifetime){ .seconds = sa->lifetime });
+	if (sa->tell_lifetime)
+		v1_send_notify(sa, NOTIFY_RESPONDER_LIFETIME, PROTO_ISAKMP, bytes_of(sa->cookie, sizeof(sa->cookie)), writer_bytes(&w));
+}
+
 void v1_tell_spi_deleted(struct ike_sa *sa, const struct esp_transform *transform, uint32_t spi_in)
 {
 	uint8_t spi[ESP_SPI_SIZE];

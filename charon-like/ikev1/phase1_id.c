@@ -7,8 +7,6 @@
 #include "shard.h"
 #include "v1.h"
 
-enum { ID_BODY_MAX = IDENTITY_DATA_MAX + 8, LIFETIME_BODY_MAX = 32 };
-
 enum verdict v1_put_id(struct exchange *ex, struct message_out *out)
 {
 	struct phase1 *ph1 = v1_phase1(ex);
@@ -134,6 +132,9 @@ static enum verdict refuse_id(struct exchange *ex)
 	char theirs[IDENTITY_TEXT_MAX], ours[IDENTITY_TEXT_MAX], hint[IDENTITY_WHY_MAX], why[EVENT_TEXT_MAX];
 
 	identity_text(theirs, &ph1->peer_id);
+	if (ph1->is_decoy)
+		return ex_refuse(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch", "the peer says it is %s, for which there is no connection with "
+				 "this mode and address", theirs);
 	/* As responder of Main Mode (RFC 2409 5.4); with another key the peer would not have come so far. */
 	if (ph1->auth->is_keyed && identity_fits(&c->remote_id, c->remote_match, &ph1->peer_id))
 		snprintf(why, sizeof(why), "the peer says it is %s, which has another secret than the one that was chosen by its address, for "
@@ -151,6 +152,9 @@ static enum verdict find_connection(struct exchange *ex, struct meant *meant)
 	struct phase1 *ph1 = v1_phase1(ex);
 	const struct connection_settings *c = ph1->connection;
 
+	/* The ID chose it before, and the key with it. */
+	if (ex->role == RESPONDER && ph1->is_named && ph1->auth->is_keyed)
+		return check_place(ex);
 	if (ex->role == RESPONDER)
 		c = settings_match(ex->sa->settings, &ex->sa->local, &ex->sa->remote, is_meant, meant);
 	else if (!identity_fits(&c->remote_id, c->remote_match, &ph1->peer_id) || !(ph1->auth->is_keyed || is_proven(meant, c)))
@@ -232,12 +236,24 @@ enum verdict v1_check_proof(struct exchange *ex, const struct message *in)
 	if (ph1->auth->is_keyed && ph1->auth->check(ex, ph1->connection, meant.octets, meant.proof, &meant.failure) != STEP_OK)
 		return ex_drop(ex, meant.failure.code, "%s", meant.failure.why);
 	TRY(find_connection(ex, &meant));
-	for (const struct payload_view *payload; (payload = message_next(in, PAY_NOTIFY, &i));) {
+	/* RFC 2407 4.6.3: in the clear nothing binds a notify to its exchange. */
+	for (const struct payload_view *payload; in->was_encrypted && (payload = message_next(in, PAY_NOTIFY, &i));) {
 		struct v1_notice notice;
 		if (v1_read_notice(&notice, payload) == 0)
 			take_notice(ex, &notice);
 	}
 	return STEP_OK;
+}
+
+bool v1_is_first_contact(const struct exchange *ex)
+{
+	const struct phase1 *ph1 = v1_phase1(ex);
+	const struct identity *peer = ex->role == INITIATOR ? &ph1->connection->remote_id : &ph1->peer_id;
+	struct identity own;
+	const char *why;
+
+	return identity_read(&own, ph1->id_body[ex->role], &why) == 0 && peer->type && ph1->connection->unique != UNIQUE_NEVER &&
+	       !peers_knows(ex->sa->shard->engine->peers, &own, peer);
 }
 
 /*
@@ -247,15 +263,11 @@ enum verdict v1_check_proof(struct exchange *ex, const struct message *in)
 enum verdict v1_put_initial_contact(struct exchange *ex, struct message_out *out)
 {
 	const struct phase1 *ph1 = v1_phase1(ex);
-	const struct identity *peer = ex->role == INITIATOR ? &ph1->connection->remote_id : &ph1->peer_id;
 	struct v1_notice notice = {
 		.payload = PAY_NOTIFY, .protocol = PROTO_ISAKMP, .type = NOTIFY_INITIAL_CONTACT, .spi_len = 2 * COOKIE_SIZE, .spi_count = 1,
 	};
-	struct identity own;
-	const char *why;
 
-	if (identity_read(&own, ph1->id_body[ex->role], &why) < 0 || !peer->type || ph1->connection->unique == UNIQUE_NEVER ||
-	    peers_knows(ex->sa->shard->engine->peers, &own, peer))
+	if (!v1_is_first_contact(ex))
 		return STEP_OK;
 	memcpy(notice.spi, ex->sa->cookie[INITIATOR], COOKIE_SIZE);
 	memcpy(notice.spi + COOKIE_SIZE, ph1->cookie_r, COOKIE_SIZE);
@@ -361,6 +373,9 @@ void v1_authenticated(struct exchange *ex)
 	sa->peer_dpd = ph1->peer_dpd;
 	sa->peer_is_keyferry = ph1->peer_is_keyferry;
 	sa->peer_initial_contact = ph1->initial_contact;
+	sa->tell_contact = ph1->tell_contact;
+	/* RFC 2407 4.6.3: not in the exchange itself. */
+	sa->tell_lifetime = ph1->is_named && sa->role == RESPONDER && ph1->tell_lifetime;
 	memcpy(sa->last_iv, ex->iv, sizeof(sa->last_iv));
 	sa_established(sa);
 }

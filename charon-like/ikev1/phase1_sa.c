@@ -7,7 +7,7 @@
 
 enum { SA_BODY_MAX = 4096 };    /* 24 transforms of 40 octets and the heads */
 
-static const struct auth_method *find_auth(const struct exchange *ex, const struct connection_settings *c)
+const struct auth_method *v1_find_auth(const struct exchange *ex, const struct connection_settings *c)
 {
 	const struct provider *provider = services_find(ex->sa->shard->engine->services, SERVICE_AUTH, c->auth);
 
@@ -29,7 +29,7 @@ enum verdict v1_begin_phase1(struct exchange *ex, const void *unused)
 	ph1->connection = ex->sa->connection;
 	if (ex->role == RESPONDER)
 		return STEP_OK;
-	ph1->auth = find_auth(ex, ph1->connection);
+	ph1->auth = v1_find_auth(ex, ph1->connection);
 	if (!ph1->auth)
 		return ex_abort(ex, 0, "no-auth-plugin", "no plugin authenticates by %s: install auth-%s.so", ph1->connection->auth,
 				ph1->connection->auth);
@@ -37,15 +37,14 @@ enum verdict v1_begin_phase1(struct exchange *ex, const void *unused)
 	return STEP_OK;
 }
 
-enum verdict v1_put_offer(struct exchange *ex, struct message_out *out)
+static enum verdict put_offer(struct exchange *ex, struct message_out *out, const struct ike_transforms *offer)
 {
 	struct phase1 *ph1 = v1_phase1(ex);
-	const struct connection_settings *c = ph1->connection;
 	uint8_t body[SA_BODY_MAX];
 	struct writer w = writer_over(body, sizeof(body));
 
-	uint16_t v1_id = ph1->auth->v1_id(c);
-	ike_offers_put(&w, &c->proposals, &v1_id, 1, c->lifetime);
+	uint16_t v1_id = ph1->auth->v1_id(ph1->connection);
+	ike_offers_put(&w, offer, &v1_id, 1, ph1->connection->lifetime);
 	if (w.failed)
 		return ex_fault(ex, "the offer does not fit an SA payload", FAULT_FULL);
 	ph1->sa_body = arena_keep(&ex->arena, writer_bytes(&w));
@@ -53,6 +52,36 @@ enum verdict v1_put_offer(struct exchange *ex, struct message_out *out)
 		return ex_fault(ex, "keeping the offer failed", FAULT_MEMORY);
 	message_put(out, PAY_SA, ph1->sa_body);
 	return STEP_OK;
+}
+
+enum verdict v1_put_offer(struct exchange *ex, struct message_out *out)
+{
+	return put_offer(ex, out, &v1_phase1(ex)->connection->proposals);
+}
+
+/* Of the SA that is renewed, as far as it is still in the configuration; else of the first proposal. */
+static const struct dh_group *group_to_offer(const struct exchange *ex)
+{
+	const struct ike_transforms *all = &v1_phase1(ex)->connection->proposals;
+
+	for (size_t i = 0; i < all->count; i++)
+		if (all->at[i].group_alg == ex->sa->offer_group)
+			return ex->sa->offer_group;
+	return all->at[0].group_alg;
+}
+
+enum verdict v1_put_named_offer(struct exchange *ex, struct message_out *out)
+{
+	struct phase1 *ph1 = v1_phase1(ex);
+	const struct ike_transforms *all = &ph1->connection->proposals;
+	struct ike_transform some[OFFER_MAX];
+	struct ike_transforms offer = { some, 0 };
+
+	ph1->transform.group_alg = group_to_offer(ex);
+	for (size_t i = 0; i < all->count && offer.count < OFFER_MAX; i++)
+		if (all->at[i].group_alg == ph1->transform.group_alg)
+			some[offer.count++] = all->at[i];
+	return put_offer(ex, out, &offer);
 }
 
 /* RFC 2407 4.5.4: the shorter of both can do no harm, but that below LIFETIME_MIN a peer could keep us busy. 0: the peer names none. */
@@ -76,7 +105,7 @@ struct choice {
 static bool try_connection(const struct connection_settings *c, void *arg)
 {
 	struct choice *choice = arg;
-	const struct auth_method *auth = find_auth(choice->ex, c);
+	const struct auth_method *auth = v1_find_auth(choice->ex, c);
 
 	if (!auth || strcmp(c->mode, choice->ex->mode->word) != 0)
 		return false;
@@ -104,6 +133,25 @@ static enum verdict refuse_offer(struct exchange *ex, const struct choice *choic
 			address_host_text(local, &ex->sa->local), address_host_text(remote, &ex->sa->remote), ex->mode->name);
 }
 
+void v1_take_choice(struct exchange *ex, const struct connection_settings *c, const struct auth_method *auth, const struct ike_offers *offers,
+		    size_t index)
+{
+	struct phase1 *ph1 = v1_phase1(ex);
+	const struct ike_offer *offer = &offers->at[index];
+	char text[PROPOSAL_TEXT_MAX];
+
+	ph1->connection = c;
+	set_auth(ex, auth);
+	ph1->transform = offer->transform;
+	ph1->proposal_number = offer->proposal_number;
+	ph1->transform_number = offer->transform_number;
+	ph1->lifetime = v1_shorter_lifetime(c->lifetime, offer->lifetime);
+	ph1->tell_lifetime = offer->lifetime > ph1->lifetime;
+	memcpy(ph1->cookie_r, ex->sa->cookie[RESPONDER], COOKIE_SIZE);
+	log_debug(&ex->ctx, "connection %s, chose %s, offer %zu of %zu", c->name, ike_transform_text(text, &ph1->transform), index + 1,
+		  offers->count);
+}
+
 enum verdict v1_choose(struct exchange *ex, const struct message *in)
 {
 	struct phase1 *ph1 = v1_phase1(ex);
@@ -117,17 +165,7 @@ enum verdict v1_choose(struct exchange *ex, const struct message *in)
 	ph1->connection = settings_match(sa->settings, &sa->local, &sa->remote, try_connection, &choice);
 	if (!ph1->connection)
 		return refuse_offer(ex, &choice);
-	const struct ike_offer *offer = &offers.at[choice.index];
-	set_auth(ex, choice.auth);
-	ph1->transform = offer->transform;
-	ph1->proposal_number = offer->proposal_number;
-	ph1->transform_number = offer->transform_number;
-	ph1->lifetime = v1_shorter_lifetime(ph1->connection->lifetime, offer->lifetime);
-	ph1->tell_lifetime = offer->lifetime > ph1->lifetime;
-	memcpy(ph1->cookie_r, sa->cookie[RESPONDER], COOKIE_SIZE);
-	char text[PROPOSAL_TEXT_MAX];
-	log_debug(&ex->ctx, "connection %s, chose %s, offer %d of %zu", ph1->connection->name,
-		  ike_transform_text(text, &ph1->transform), choice.index + 1, offers.count);
+	v1_take_choice(ex, ph1->connection, choice.auth, &offers, (size_t)choice.index);
 	return STEP_OK;
 }
 
@@ -156,6 +194,9 @@ enum verdict v1_accept(struct exchange *ex, const struct message *in)
 	uint16_t v1_id = ph1->auth->v1_id(c);
 	if (ike_choose(&answer, &c->proposals, &v1_id, 1, why) < 0)
 		return ex_drop(ex, "bad-choice", "the peer chose what we did not offer: %s", why);
+	const struct dh_group *group = ph1->transform.group_alg;
+	if (group && answer.at[0].transform.group_alg != group)
+		return ex_drop(ex, "bad-choice", "the peer chose group %s, our KE is of %s", answer.at[0].transform.group_alg->name, group->name);
 	ph1->transform = answer.at[0].transform;
 	ph1->lifetime = v1_shorter_lifetime(c->lifetime, answer.at[0].lifetime);
 	memcpy(ph1->cookie_r, in->header.cookie[RESPONDER], COOKIE_SIZE);

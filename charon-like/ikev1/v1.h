@@ -16,6 +16,8 @@ enum {
 	NONCE_MIN = 8,
 	NONCE_MAX = 256,
 	DH_PRIVATE_MAX = 128,      /* the longest, of ecp521, has 66                                     */
+	ID_BODY_MAX = IDENTITY_DATA_MAX + 8,
+	LIFETIME_BODY_MAX = 32,
 };
 
 /* RFC 2408 3.9: encodings of certificates. */
@@ -50,6 +52,10 @@ struct phase1 {
 	const struct v1_request *requests;           /* of the peer; NULL: none                          */
 	const struct v1_cert *certs;                 /* likewise, as they came                           */
 	size_t cert_count;
+	bool is_named;                               /* Aggressive Mode: peer_id was there before the keys, and chose them */
+	bool is_decoy;                               /* nobody we know: the answer is made with a key that nobody has */
+	struct address first_local, first_remote;    /* where message 1 went, as the responder saw it    */
+	bool tell_contact;                           /* that the peer is not known yet, once the SA is there */
 	bool peer_nat_t, peer_dpd, peer_is_keyferry; /* what its vendor IDs say                          */
 	bool local_nat, remote_nat, udp_encap;
 	bool initial_contact;                        /* it says so                                       */
@@ -73,10 +79,25 @@ extern const struct protection v1_protection;
 /* ---- phase 1: SA (phase1_sa.c) ---- */
 enum verdict v1_begin_phase1(struct exchange *ex, const void *unused);
 enum verdict v1_put_offer(struct exchange *ex, struct message_out *out);
+/* Initiator: of the offer only what has one group, that of our KE (RFC 2409 5). */
+enum verdict v1_put_named_offer(struct exchange *ex, struct message_out *out);
 uint32_t v1_shorter_lifetime(uint32_t ours, uint32_t theirs);                /* seconds; of a transform, agreed   */
 enum verdict v1_choose(struct exchange *ex, const struct message *in);       /* responder: pick one of theirs     */
+/* What both ways to choose end with: `c` and the offer are the ones. */
+void v1_take_choice(struct exchange *ex, const struct connection_settings *c, const struct auth_method *auth, const struct ike_offers *offers,
+		    size_t index);
+const struct auth_method *v1_find_auth(const struct exchange *ex, const struct connection_settings *c);
 enum verdict v1_put_choice(struct exchange *ex, struct message_out *out);
 enum verdict v1_accept(struct exchange *ex, const struct message *in);       /* initiator: it must be ours        */
+
+/* ---- phase 1 where the peer says first who it is: Aggressive Mode (phase1_named.c) ---- */
+enum { DECOY_KEY_SIZE = 32 };
+/* Responder: as v1_choose(), by the ID of v1_keep_id() and among what has the group of the KE. Sets is_decoy when nobody is known by it. */
+enum verdict v1_choose_named(struct exchange *ex, const struct message *in);
+/* A key that nobody has, the same for an ID as long as the daemon runs. */
+void v1_decoy_key(const struct exchange *ex, uint8_t out[DECOY_KEY_SIZE]);
+/* Why a peer did not go on after message 2, for people. */
+void v1_given_up(const struct exchange *ex, char *why, size_t size);
 
 /* ---- phase 1: keys (phase1_keys.c) ---- */
 enum verdict v1_put_ke_nonce(struct exchange *ex, struct message_out *out);
@@ -86,6 +107,8 @@ enum verdict v1_derive_keys(struct exchange *ex);                            /* 
 /* ---- phase 1: identities and proof (phase1_id.c) ---- */
 enum verdict v1_put_id(struct exchange *ex, struct message_out *out);
 enum verdict v1_keep_id(struct exchange *ex, const struct message *in);
+/* Is the peer one that we have no SA with, and is it to be told? */
+bool v1_is_first_contact(const struct exchange *ex);
 enum verdict v1_put_initial_contact(struct exchange *ex, struct message_out *out);
 enum verdict v1_put_generation(struct exchange *ex, struct message_out *out);
 enum verdict v1_put_lifetime(struct exchange *ex, struct message_out *out);
@@ -114,6 +137,11 @@ enum verdict v1_put_vendor_ids(struct exchange *ex, struct message_out *out);
 enum verdict v1_take_vendor_ids(struct exchange *ex, const struct message *in);
 enum verdict v1_put_natd(struct exchange *ex, struct message_out *out);
 enum verdict v1_take_natd(struct exchange *ex, const struct message *in);
+/*
+ * The same of message 3 of Aggressive Mode, which comes from the NAT port when the initiator found a NAT. RFC 3947 3.2 wants the ports of the
+ * packet, but some peers hash those of message 1: either will do, as it was seen here.
+ */
+enum verdict v1_take_natd_late(struct exchange *ex, const struct message *in);
 /* RFC 3947 4: once NAT-D told of a NAT, the initiator goes on between the NAT ports. */
 void v1_float(struct exchange *ex, size_t row);
 /* True where UDP encapsulation is wanted though there may be no NAT. */
@@ -144,6 +172,9 @@ int v1_read_notice(struct v1_notice *out, const struct payload_view *payload) MU
 void v1_send_notice(struct ike_sa *sa, const struct v1_notice *notice);
 void v1_send_notify(struct ike_sa *sa, uint16_t type, uint8_t protocol, struct bytes spi, struct bytes data);
 void v1_tell_deleted(struct ike_sa *sa);
+/* What Aggressive Mode has no place for (RFC 2407 4.6.3), once the SA is there: INITIAL-CONTACT, RESPONDER-LIFETIME. */
+void v1_tell_after(struct ike_sa *sa);
+void v1_tell_contact(struct ike_sa *sa);
 /* Of an IPsec SA that we receive with, or could not install. */
 void v1_tell_spi_deleted(struct ike_sa *sa, const struct esp_transform *transform, uint32_t spi_in);
 void v1_tell_child_deleted(struct child *child);

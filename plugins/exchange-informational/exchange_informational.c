@@ -170,7 +170,7 @@ static const struct {
 	const char *why;
 } ignored[] = {
 	{ NOTIFY_CONNECTED, "we never set the commit bit that it answers (RFC 2408 3.1)" },
-	{ NOTIFY_RESPONDER_LIFETIME, "it counts in the exchange that it is about (RFC 2407 4.6.3.1)" },
+	{ NOTIFY_RESPONDER_LIFETIME, "it counts in the exchange that it is about, or after Aggressive Mode (RFC 2407 4.6.3.1)" },
 	{ NOTIFY_REPLAY_STATUS, "ours are always protected against replay (RFC 2407 4.6.3.2)" },
 	{ NOTIFY_KEYFERRY_GENERATION, "it counts in phase 1 and Quick Mode" },
 };
@@ -186,6 +186,19 @@ static void ignore(struct exchange *ex, const struct v1_notice *notice)
 	log_debug(&ex->ctx, "the peer says %s, which is ignored: %s", notify_name(name, notice->type), why);
 }
 
+/* RFC 2407 4.6.3: of an SA that Aggressive Mode made; of others it stood in message 6, and of IPsec SAs in Quick Mode. */
+static void take_lifetime(struct exchange *ex, const struct v1_notice *notice)
+{
+	struct ike_sa *sa = ex->sa;
+	struct lifetime theirs;
+
+	if (sa->role == INITIATOR && sa_spoke_last(sa) && notice->protocol == PROTO_ISAKMP && lifetime_read(&theirs, true, notice->data) == 0 &&
+	    theirs.seconds)
+		sa_shorten_life(sa, theirs.seconds);
+	else
+		ignore(ex, notice);
+}
+
 static void take_notify(struct exchange *ex, const struct v1_notice *notice)
 {
 	switch (notice->type) {
@@ -196,6 +209,9 @@ static void take_notify(struct exchange *ex, const struct v1_notice *notice)
 	case NOTIFY_INITIAL_CONTACT:
 		if (ex->sa->connection->unique != UNIQUE_NEVER)
 			peers_forget_others(ex->sa->shard->engine, ex->sa);
+		break;
+	case NOTIFY_RESPONDER_LIFETIME:
+		take_lifetime(ex, notice);
 		break;
 	case NOTIFY_INVALID_SPI:
 		take_invalid_spi(ex, notice);

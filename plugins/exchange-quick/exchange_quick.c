@@ -10,7 +10,7 @@
 #include "kin.h"
 #include "shard.h"
 
-enum { SA_BODY_MAX = 4096, ZERO_SIZE = 1, LIFETIME_BODY_MAX = 32 };
+enum { SA_BODY_MAX = 4096, ZERO_SIZE = 1 };
 
 static const struct bytes nothing = { NULL, 0 };
 

@@ -430,7 +430,7 @@ void pair_documents(char left[4096], char right[4096], const char *ike, const ch
 	for (int i = 0; i < SIDES; i++) {
 		int used = snprintf(out[i], 4096,
 				    "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\"><local address=\"%s\"/><remote address=\"%s\"/>"
-				    "<phase1 proposals=\"%s\"/>", address[i], address[!i], ike);
+				    "<phase1" PHASE1 " proposals=\"%s\"/>", address[i], address[!i], ike);
 		for (unsigned c = 0; c < children; c++) {
 			used += snprintf(out[i] + used, (size_t)(4096 - used), "<child name=\"c%u\" proposals=\"%s\"", c, esp);
 			if (transport)

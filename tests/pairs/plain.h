@@ -14,7 +14,7 @@ static inline struct pair *plain_new(unsigned shards)
 	for (int i = 0; i < SIDES; i++)
 		snprintf(document[i], sizeof(document[i]),
 			 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\"><local address=\"%s\"/><remote address=\"%s\"/>"
-			 "<phase1 proposals=\"aes128-sha256-curve25519\"/>"
+			 "<phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\"/>"
 			 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\"/></connection>"
 			 "<psk ids=\"%s %s\" file=\"psk\"/></keyferry>",
 			 host[i], host[!i], i + 1, !i + 1, host[0], host[1]);

@@ -9,8 +9,8 @@
 #include "test_keys.h"
 
 enum {
-	/* Packets of a "t" that comes up undisturbed: Main Mode 1 to 6, Quick Mode 1 to 3; then the two deletes when it goes down. */
-	FIRST_QUICK = 7, LAST_PACKET = 9, LAST_DELETE = 11,
+	/* Packets of a "t" that comes up undisturbed: phase 1, Quick Mode 1 to 3; then the two deletes when it goes down. */
+	FIRST_QUICK = PHASE1_PACKETS + 1, LAST_PACKET = PHASE1_PACKETS + 3, LAST_DELETE = PHASE1_PACKETS + 5,
 	/* An exchange gives up after 85 s; here are two. A test with more sendings waits longer. */
 	PATIENCE = 200000,
 };
@@ -65,8 +65,8 @@ static inline const struct pair_file *tamper_files(void)
 	return tamper_key ? files : NULL;
 }
 
-/* `ike` is the proposal of phase 1, `daemon` the attributes of <daemon>. */
-static inline struct pair *tamper_new_with(const char *ike, const char *daemon)
+/* `ike` is the proposal of phase 1, `daemon` the attributes of <daemon>, `more` what else stands in the document of each side. */
+static inline struct pair *tamper_new_beside(const char *ike, const char *daemon, const char *const more[SIDES])
 {
 	static const char *const local_key[] = { "key=\"left.key\"", "key=\"right.key\"" };
 	static const char *const remote_key[] = { "public-key=\"right.pub\"", "public-key=\"left.pub\"" };
@@ -79,21 +79,28 @@ static inline struct pair *tamper_new_with(const char *ike, const char *daemon)
 		snprintf(document[i], sizeof(document[i]),
 			 "<keyferry xmlns=\"urn:keyferry:1\"><daemon %s/>"
 			 "<connection name=\"t\" dpd=\"no\"><local address=\"%s\" %s/><remote address=\"%s\" %s/>"
-			 "<phase1 auth=\"%s\" proposals=\"%s\" lifetime=\"24h\"/>"
+			 "<phase1" PHASE1 " auth=\"%s\" proposals=\"%s\" lifetime=\"24h\"/>"
 			 "<child name=\"c\" proposals=\"aes128gcm16\" lifetime=\"24h\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\"/></connection>"
 			 "<connection name=\"s\" dpd=\"no\"><local address=\"%s\" %s/><remote address=\"%s\" %s/>"
-			 "<phase1 auth=\"%s\" proposals=\"%s\" lifetime=\"24h\"/>"
+			 "<phase1" PHASE1 " auth=\"%s\" proposals=\"%s\" lifetime=\"24h\"/>"
 			 "<child name=\"c\" proposals=\"aes128gcm16\" lifetime=\"24h\" local=\"10.%d.9.0/24\" remote=\"10.%d.9.0/24\"/></connection>"
-			 "<psk ids=\"%s %s\" file=\"psk\"/><psk ids=\"%s %s\" file=\"psk\"/></keyferry>",
+			 "<psk ids=\"%s %s\" file=\"psk\"/><psk ids=\"%s %s\" file=\"psk\"/>%s</keyferry>",
 			 daemon, host[i], tamper_key ? local_key[i] : "", host[!i], tamper_key ? remote_key[i] : "", auth, ike, i + 1, !i + 1,
 			 other[i], tamper_key ? local_key[i] : "", other[!i], tamper_key ? remote_key[i] : "", auth, ike, i + 1, !i + 1, host[0], host[1], other[0],
-			 other[1]);
+			 other[1], more[i]);
 	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = psk, .right_psk = psk, .files = tamper_files() };
 	struct pair *pair = pair_new(&options);
 	if (shard_up(pair->side[LEFT].shards[0], "s", NULL) < 0)
 		abort();
 	pair_run(pair, 100);
 	return pair;
+}
+
+static inline struct pair *tamper_new_with(const char *ike, const char *daemon)
+{
+	static const char *const nothing[SIDES] = { "", "" };
+
+	return tamper_new_beside(ike, daemon, nothing);
 }
 
 static inline struct pair *tamper_new(void)

@@ -13,7 +13,7 @@ static const char psk[] = "a pre-shared key of some length\n";
 
 static const char document[] =
 	"<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\"><local address=\"192.0.2.%d\"/><remote address=\"192.0.2.%d\"/>"
-	"<phase1 proposals=\"aes128-sha256-curve25519\" lifetime=\"1d\"/>"
+	"<phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\" lifetime=\"1d\"/>"
 	"<child name=\"c\" proposals=\"aes128gcm16\" lifetime=\"1d\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\"/></connection>"
 	"<psk ids=\"192.0.2.1 192.0.2.2\" file=\"psk\"/></keyferry>";
 
@@ -84,7 +84,7 @@ static unsigned pass(struct pair *pair, struct wire_packet *packet, void *arg)
 	uint8_t type = packet->data[18];
 
 	(void)pair;
-	if (type == EXCHANGE_QUICK || type == EXCHANGE_MAIN) {
+	if (type == EXCHANGE_QUICK || type == PHASE1_TYPE) {
 		wire->seen[!packet->to]++;
 		if ((packet->to == LEFT) == (wire->lose_from == RIGHT) && wire->seen[wire->lose_from] == wire->lose) {
 			if (!wire->late_ms)
@@ -153,7 +153,7 @@ static void run_case(const struct cross *cross, unsigned first, unsigned apart)
 	pair_free(pair);
 }
 
-/* In the order of docs/collisions.md. */
+/* In the order of docs/collisions.md, which has the messages of Main Mode. */
 static const struct cross rows[] = {
 	{ "both renew a child at once", false, renew_child, renew_child, 0, 0 },
 	{ "both renew a child, and the first one's message 1 is lost", false, renew_child, renew_child, 1, 0 },
@@ -161,9 +161,9 @@ static const struct cross rows[] = {
 	{ "a child is renewed, message 3 is lost, and the peer renews it too", false, renew_child, renew_child, 2, 0 },
 	{ "both begin phase 1 and the child from nothing", true, up, up, 0, 0 },
 	{ "both begin from nothing, and the first one's message 1 is lost", true, up, up, 1, 0 },
-	{ "both begin from nothing, and the first one's message 5 is lost", true, up, up, 3, 0 },
+	{ "both begin from nothing, and the first one's last message of phase 1 is lost", true, up, up, (PHASE1_CLEAR + 2) / 2, 0 },
 	{ "both renew phase 1 at once", false, renew_phase1, renew_phase1, 0, 0 },
-	{ "both renew phase 1 at once, and the first one's message 5 is late", false, renew_phase1, renew_phase1, 3, 900 },
+	{ "both renew phase 1 at once, and the first one's last message is late", false, renew_phase1, renew_phase1, (PHASE1_CLEAR + 2) / 2, 900 },
 	{ "phase 1 is renewed while the peer renews the child", false, renew_phase1, renew_child, 0, 0 },
 	{ "both renew phase 1 and the child", false, renew_both, renew_both, 0, 0 },
 	{ "both renew phase 1 and the child, and a message is lost", false, renew_both, renew_both, 2, 0 },

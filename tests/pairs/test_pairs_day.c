@@ -49,7 +49,7 @@ static void write_document(const struct day *day, unsigned side, char *out)
 		used += (size_t)snprintf(
 			out + used, DOCUMENT_MAX - used,
 			"<connection name=\"t%u\" keep=\"%s\" dpd=\"5m\"><local address=\"10.%u.%u.1\"/><remote address=\"10.%u.%u.1\"/>"
-			"<phase1 proposals=\"aes128-sha256-curve25519\" lifetime=\"%uh\"/>"
+			"<phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\" lifetime=\"%uh\"/>"
 			"<child name=\"c\" proposals=\"aes128gcm16\" lifetime=\"%um\" local=\"10.%u.%u.0/24\" remote=\"10.%u.%u.0/24\"/></connection>",
 			i, keeps[day->keep[side][i]], 100 + side, i, 101 - side, i, day->hours[side][i], day->minutes[side][i], 10 + side, i, 11 - side, i);
 	snprintf(out + used, DOCUMENT_MAX - used, "<psk ids=\"%%any\" file=\"psk\"/></keyferry>");

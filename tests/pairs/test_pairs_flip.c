@@ -70,25 +70,25 @@ static void all_bits(unsigned first, unsigned last, size_t at_once, bool after)
 
 static void clear_before(void)
 {
-	all_bits(1, 4, CLEAR_FLIPS, false);
+	all_bits(1, PHASE1_CLEAR, CLEAR_FLIPS, false);
 }
 
 static void clear_after(void)
 {
-	all_bits(1, 4, CLEAR_FLIPS, true);
+	all_bits(1, PHASE1_CLEAR, CLEAR_FLIPS, true);
 }
 
 static void covered_before(void)
 {
-	all_bits(5, LAST_PACKET, COVERED_FLIPS, false);
+	all_bits(PHASE1_CLEAR + 1, LAST_PACKET, COVERED_FLIPS, false);
 }
 
 static void covered_after(void)
 {
-	all_bits(5, LAST_PACKET, COVERED_FLIPS, true);
+	all_bits(PHASE1_CLEAR + 1, LAST_PACKET, COVERED_FLIPS, true);
 }
 
-/* One forger flips a bit of each of the six packets of Main Mode. */
+/* One forger flips a bit of each of the packets. */
 struct six {
 	size_t bit;
 	bool after;

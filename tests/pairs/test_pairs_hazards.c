@@ -151,13 +151,13 @@ static struct pair *hosts_new(const char *unique, unsigned shards)
 	for (int i = 1; i <= 2; i++)
 		used += snprintf(left + used, sizeof(left) - (size_t)used,
 				 "<connection name=\"%c\" dpd=\"no\" unique=\"never\"><local address=\"198.51.100.%d\" id=\"left.example\"/>"
-				 "<remote address=\"192.0.2.2\" id=\"right.example\"/><phase1 proposals=\"aes128-sha256-curve25519\"/>"
+				 "<remote address=\"192.0.2.2\" id=\"right.example\"/><phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\"/>"
 				 "<child name=\"c\" mode=\"transport\" proposals=\"aes128gcm16\"/></connection>",
 				 i == 1 ? 'a' : 'b', i);
 	snprintf(left + used, sizeof(left) - (size_t)used, "<psk ids=\"%%any\" file=\"psk\"/></keyferry>");
 	snprintf(right, sizeof(right),
 		 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\" unique=\"%s\"><local address=\"192.0.2.2\" id=\"right.example\"/>"
-		 "<remote address=\"%%any\" id=\"left.example\"/><phase1 proposals=\"aes128-sha256-curve25519\"/>"
+		 "<remote address=\"%%any\" id=\"left.example\"/><phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\"/>"
 		 "<child name=\"c\" mode=\"transport\" proposals=\"aes128gcm16\"/></connection>"
 		 "<psk ids=\"%%any\" file=\"psk\"/></keyferry>", unique);
 	struct pair_options options = { .left = left, .right = right, .left_psk = psk, .right_psk = psk, .shards = shards };
@@ -253,7 +253,7 @@ static unsigned behind_nat(struct pair *pair, struct wire_packet *packet, void *
 static void nat_port(void)
 {
 	static const char head[] = "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\">";
-	static const char tail[] = "<phase1 proposals=\"aes128-sha256-curve25519\"/>"
+	static const char tail[] = "<phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\"/>"
 				   "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\"/></connection>"
 				   "<psk ids=\"%%any\" file=\"psk\"/></keyferry>";
 	char left[2048], right[2048];
@@ -307,12 +307,12 @@ static void nine_hosts(void)
 	for (int i = 0; i < 9; i++)
 		used += snprintf(left + used, sizeof(left) - (size_t)used,
 				 "<connection name=\"%c\" dpd=\"no\" unique=\"never\"><local address=\"198.51.100.%d\" id=\"left.example\"/>"
-				 "<remote address=\"192.0.2.2\" id=\"right.example\"/><phase1 proposals=\"aes128-sha256-curve25519\"/>"
+				 "<remote address=\"192.0.2.2\" id=\"right.example\"/><phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\"/>"
 				 "<child name=\"c\" mode=\"transport\" proposals=\"aes128gcm16\"/></connection>", 'a' + i, i + 1);
 	snprintf(left + used, sizeof(left) - (size_t)used, "<psk ids=\"%%any\" file=\"psk\"/></keyferry>");
 	snprintf(right, sizeof(right),
 		 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\" unique=\"never\"><local address=\"192.0.2.2\" id=\"right.example\"/>"
-		 "<remote address=\"%%any\" id=\"left.example\"/><phase1 proposals=\"aes128-sha256-curve25519\"/>"
+		 "<remote address=\"%%any\" id=\"left.example\"/><phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\"/>"
 		 "<child name=\"c\" mode=\"transport\" proposals=\"aes128gcm16\"/></connection><psk ids=\"%%any\" file=\"psk\"/></keyferry>");
 	struct pair_options options = { .left = left, .right = right, .left_psk = psk, .right_psk = psk };
 	struct pair *pair = pair_new(&options);
@@ -376,7 +376,7 @@ static void gone_while_renewed(void)
 	struct pair *pair = plain_new(1);
 	static const char without[] =
 		"<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\"><local address=\"192.0.2.1\"/><remote address=\"192.0.2.2\"/>"
-		"<phase1 proposals=\"aes128-sha256-curve25519\"/>"
+		"<phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\"/>"
 		"<child name=\"d\" proposals=\"aes128gcm16\" local=\"10.8.0.0/24\" remote=\"10.9.0.0/24\"/></connection>"
 		"<psk ids=\"192.0.2.1 192.0.2.2\" file=\"psk\"/></keyferry>";
 

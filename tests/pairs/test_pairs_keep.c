@@ -27,7 +27,7 @@ static struct pair *keep_new(const struct words *words)
 	for (int i = 0; i < SIDES; i++)
 		snprintf(document[i], sizeof(document[i]),
 			 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" %s><local address=\"%s\"/><remote address=\"%s\"/>"
-			 "<phase1 proposals=\"aes128-sha256-curve25519\" %s/>"
+			 "<phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\" %s/>"
 			 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\" %s/></connection>"
 			 "<psk ids=\"%s %s\" file=\"psk\"/></keyferry>",
 			 word(words->connection[i]), host[i], host[!i], word(words->phase1[i]), i + 1, !i + 1, word(words->child[i]), host[0], host[1]);
@@ -313,13 +313,13 @@ static struct pair *twice_new(const char *unique)
 	for (int i = 1; i <= 2; i++)
 		used += snprintf(left + used, sizeof(left) - (size_t)used,
 				 "<connection name=\"%c\" dpd=\"no\" unique=\"never\"><local address=\"198.51.100.%d\" id=\"left.example\"/>"
-				 "<remote address=\"192.0.2.2\" id=\"right.example\"/><phase1 proposals=\"aes128-sha256-curve25519\"/>"
+				 "<remote address=\"192.0.2.2\" id=\"right.example\"/><phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\"/>"
 				 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.1.%d.0/24\" remote=\"10.2.0.0/24\"/></connection>",
 				 i == 1 ? 'a' : 'b', i, i);
 	snprintf(left + used, sizeof(left) - (size_t)used, "<psk ids=\"%%any\" file=\"psk\"/></keyferry>");
 	snprintf(right, sizeof(right),
 		 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\" unique=\"%s\"><local address=\"192.0.2.2\" id=\"right.example\"/>"
-		 "<remote address=\"%%any\" id=\"left.example\"/><phase1 proposals=\"aes128-sha256-curve25519\"/>"
+		 "<remote address=\"%%any\" id=\"left.example\"/><phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\"/>"
 		 "<child name=\"c1\" proposals=\"aes128gcm16\" local=\"10.2.0.0/24\" remote=\"10.1.1.0/24\"/>"
 		 "<child name=\"c2\" proposals=\"aes128gcm16\" local=\"10.2.0.0/24\" remote=\"10.1.2.0/24\"/></connection>"
 		 "<psk ids=\"%%any\" file=\"psk\"/></keyferry>", unique);

@@ -28,7 +28,7 @@ static struct pair *life_new(const char *phase1, const char *connection, const c
 	for (int i = 0; i < SIDES; i++)
 		snprintf(document[i], sizeof(document[i]),
 			 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" %s><local address=\"%s\"/><remote address=\"%s\"/>"
-			 "<phase1 proposals=\"aes128-sha256-curve25519\" %s/>"
+			 "<phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\" %s/>"
 			 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\" %s/></connection>"
 			 "<psk ids=\"%s %s\" file=\"psk\"/></keyferry>",
 			 connection, host[i], host[!i], phase1, i + 1, !i + 1, child, host[0], host[1]);

@@ -77,8 +77,10 @@ static void flood(void)
 	CU_ASSERT_EQUAL(shard_up(pair->side[LEFT].shards[0], "t", NULL), 0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(pair->wire);
 	struct wire_packet forged = *pair->wire;
+	uint8_t good = forged.data[0];
 	for (unsigned i = 0; i < FLOOD; i++) {
-		forged.data[0] = (uint8_t)(i + 1);
+		/* None is the peer's own. */
+		forged.data[0] = (uint8_t)(good + i + 1);
 		forged.due = pair->now;
 		pair_inject(pair, &forged);
 	}
@@ -90,19 +92,19 @@ static void flood(void)
 	pair_free(pair);
 }
 
-static unsigned hold_message_5(struct pair *pair, struct wire_packet *packet, void *arg)
+static unsigned hold_proof(struct pair *pair, struct wire_packet *packet, void *arg)
 {
 	bool *held = arg;
 
 	(void)pair;
-	if (packet->number != 5 || *held)
+	if (packet->number != PHASE1_CLEAR + 1 || *held)
 		return 1;
 	*held = true;
 	packet->due += 1000;
 	return 1;
 }
 
-/* The connection is taken out of the configuration while message 5 is under way. */
+/* The connection is taken out of the configuration while the initiator's proof is under way. */
 static void reload(void)
 {
 	struct pair *pair = tamper_new(), *other;
@@ -116,7 +118,7 @@ static void reload(void)
 		.right_psk = "a pre-shared key of some length\n",
 	};
 	other = pair_new(&options);
-	pair->filter = hold_message_5;
+	pair->filter = hold_proof;
 	pair->filter_arg = &held;
 	pair->sent = 0;
 	CU_ASSERT_EQUAL(shard_up(pair->side[LEFT].shards[0], "t", NULL), 0);

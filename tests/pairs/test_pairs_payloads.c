@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_pairs_payloads.c - Main Mode messages 1 to 4 forged payload by payload, right headers and cookies around them: situations,
+ * test_pairs_payloads.c - the messages of phase 1 in the clear forged payload by payload, right headers and cookies around them: situations,
  * counts, public values that are none, payloads missing, twice, empty, too many. The good message follows, and must win.
  */
 #include "tamper.h"
@@ -176,9 +176,9 @@ static bool any_count(struct wire_packet *out, const struct wire_packet *good, u
 
 static bool any_size(struct wire_packet *out, const struct wire_packet *good, unsigned v)
 {
-	static const size_t sizes[] = { 0, 1, 7, 8, 16, 31, 32, 33, 64, 128, 255, 256, 257, 1024, 1900 };
-	static const uint8_t octets[1900] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
-	static const uint8_t types[] = { PAY_KE, PAY_NONCE, PAY_NATD };
+	static const size_t sizes[] = { 0, 1, 7, 8, 16, 31, 32, 33, 64, 128, 255, 256, 257, 1024, 1700 };
+	static const uint8_t octets[1700] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+	static const uint8_t types[] = { PAY_KE, PAY_NONCE, PAY_NATD, PAY_ID, PAY_HASH };
 
 	if (v >= COUNT(sizes) * COUNT(types))
 		return false;
@@ -238,7 +238,7 @@ static bool bad_value(struct wire_packet *out, const struct wire_packet *good, u
 
 static void octets(void)
 {
-	forge_all(any_octet, 1, 4);
+	forge_all(any_octet, 1, PHASE1_CLEAR);
 }
 
 static void situations(void)
@@ -248,29 +248,29 @@ static void situations(void)
 
 static void payloads(void)
 {
-	forge_all(any_payload_beside, 1, 4);
+	forge_all(any_payload_beside, 1, PHASE1_CLEAR);
 }
 
 static void counts(void)
 {
-	forge_all(any_count, 1, 4);
+	forge_all(any_count, 1, PHASE1_CLEAR);
 }
 
 static void sizes(void)
 {
-	forge_all(any_size, 3, 4);
+	forge_all(any_size, PHASE1_KE, PHASE1_KE + 1);
 }
 
 static void small_points(void)
 {
-	forge_all(bad_point, 3, 4);
+	forge_all(bad_point, PHASE1_KE, PHASE1_KE + 1);
 }
 
 static void public_values(void)
 {
 	struct pair *pair = tamper_new_with("aes128-sha256-modp1024", "");
 
-	for (unsigned number = 3; number <= 4; number++) {
+	for (unsigned number = PHASE1_KE; number <= PHASE1_KE + 1; number++) {
 		forge_all_in(pair, bad_value, number, false);
 		forge_all_in(pair, bad_value, number, true);
 	}
@@ -318,11 +318,11 @@ static void refused_first(void)
 }
 
 static const struct unit_case cases[] = {
-	{ "no octet of messages 1 to 4 changed to a limit does harm", octets },
+	{ "no octet of a message in the clear changed to a limit does harm", octets },
 	{ "no bit of situation and DOI does harm (CVE-2015-3204)", situations },
 	{ "no payload number beside the good ones does harm (CVE-2015-3204, CVE-2015-3991)", payloads },
 	{ "payloads missing, empty, twice or too many do no harm (CVE-2015-3240)", counts },
-	{ "KE, nonce and NAT-D of any size do no harm (CVE-2015-3240, CVE-2023-41913)", sizes },
+	{ "KE, nonce, NAT-D, ID and HASH of any size do no harm (CVE-2015-3240, CVE-2023-41913)", sizes },
 	{ "points of small order are refused", small_points },
 	{ "0, 1, p - 1, p and p + 1 are refused as public values (CVE-2015-3240)", public_values },
 	{ "offers refused and accepted under the same cookies do no harm (CVE-2023-30570)", refused_first },

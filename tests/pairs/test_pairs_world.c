@@ -15,12 +15,12 @@ static const char psk[] = "a pre-shared key of some length\n";
 /* "l" is LEFT's side: its address is whatever `source` says, the peer is a name; RIGHT takes anybody with the right ID. */
 static const char left_document[] =
 	"<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" keep=\"%s\" dpd=\"5s\" %s><local id=\"left.example\"/>"
-	"<remote address=\"right.example\" id=\"right.example\"/><phase1 proposals=\"aes128-sha256-curve25519\"/>"
+	"<remote address=\"right.example\" id=\"right.example\"/><phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\"/>"
 	"<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.1.0.0/24\" remote=\"10.2.0.0/24\"/></connection>"
 	"<psk ids=\"%%any\" file=\"psk\"/></keyferry>";
 static const char right_document[] =
 	"<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" keep=\"%s\" dpd=\"5s\" %s><local id=\"right.example\"/>"
-	"<remote address=\"%s\" id=\"left.example\"/><phase1 proposals=\"aes128-sha256-curve25519\"/>"
+	"<remote address=\"%s\" id=\"left.example\"/><phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\"/>"
 	"<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.2.0.0/24\" remote=\"10.1.0.0/24\"/></connection>"
 	"<psk ids=\"%%any\" file=\"psk\"/></keyferry>";
 
