@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fuzz_shard.c - whole datagrams into the engine, with the real plugins and a fake kernel: a pair of which "s" is up and "t" is being
- * negotiated. An input is a list of datagrams: what is to be done with it, its length in two octets, its octets.
+ * negotiated; and "a", which is "t" in Aggressive Mode. An input is a list of datagrams: what is to be done with it, its length in two octets, its octets.
  */
 #include "tamper.h"
 
@@ -15,7 +15,23 @@ enum {
 	FIX_HEADER = 8,              /* version and length                                       */
 	RUN_AFTER = 16,              /* lets what is on the wire arrive first                    */
 	START_T = 32,                /* the left side begins a negotiation before                */
+	AGGRESSIVE = 64,             /* of "a"; and where no SA is named the addresses are its   */
 	DATAGRAMS_MAX = 64,
+};
+
+static const char *const a_host[SIDES] = { "203.0.113.1", "203.0.113.2" };
+
+/* The right side has a connection for this group and one for others, the left side is of this group. */
+#define ENDS_OF_A(local, local_id, remote, remote_id)                                                                                  \
+	"<connection name=\"a\" dpd=\"no\"><local address=\"" local "\" id=\"" local_id "\"/><remote address=\"" remote "\" id=\"" remote_id \
+	"\"/><phase1 mode=\"aggressive\" proposals=\"aes128-sha256-curve25519\"/>"
+static const char *const a_documents[SIDES] = {
+	ENDS_OF_A("203.0.113.1", "keyid:group", "203.0.113.2", "gw.example")
+	"<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.3.0.0/24\" remote=\"10.4.0.0/24\"/></connection>"
+	"<psk ids=\"gw.example\" file=\"psk\"/>",
+	ENDS_OF_A("203.0.113.2", "gw.example", "203.0.113.0/24", "keyid:group")
+	"<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.4.0.0/24\" remote=\"10.3.0.0/24\"/></connection>"
+	"<psk ids=\"keyid:group\" file=\"psk\"/>",
 };
 
 static const struct ike_sa *sa_of_t(const struct side *side)
@@ -38,6 +54,11 @@ static void aim(struct pair *pair, struct wire_packet *packet, uint8_t how)
 		abort();
 	packet->from = from->remote;
 	packet->dest = from->local;
+	if (!sa && how & AGGRESSIVE) {
+		(void)!address_parse(&packet->from, a_host[!packet->to]);
+		(void)!address_parse(&packet->dest, a_host[packet->to]);
+		packet->from.port = packet->dest.port = IKE_PORT;
+	}
 	if (packet->len < HEADER_SIZE)
 		return;
 	if (sa)
@@ -57,7 +78,7 @@ static void play(struct pair *pair, struct bytes input)
 		size_t len = read_u16(&r), left = reader_left(&r);
 		struct bytes octets = read_bytes(&r, len < left ? len : left);
 		struct wire_packet packet = { .to = how & TO_LEFT ? LEFT : RIGHT, .due = pair->now };
-		if (how & START_T && shard_up(pair->side[LEFT].shards[0], "t", NULL) < 0)
+		if (how & START_T && shard_up(pair->side[LEFT].shards[0], how & AGGRESSIVE ? "a" : "t", NULL) < 0)
 			abort();
 		if (how & RUN_AFTER)
 			pair_run(pair, 1);
@@ -81,7 +102,7 @@ static struct pair *the_pair(void)
 		pair = NULL;
 	}
 	if (!pair)
-		pair = tamper_new();
+		pair = tamper_new_beside("aes128-sha256-curve25519", "", a_documents);
 	return pair;
 }
 

@@ -89,13 +89,15 @@ nothing_leaked()
 # ---- the two ends
 
 # One connection "t" with children c1, c2...
+phase1_mode=main # or aggressive
+
 keyferry_connection() # END PHASE1 ESP OUTER INNER MODE CHILDREN [ATTRIBUTES-OF-CONNECTION]
 {
 	other=$((3 - $1))
 	echo "  <connection name=\"t\" ${8:-}>"
 	echo "    <local address=\"$(outer "$4" "$1")\"/>"
 	echo "    <remote address=\"$(outer "$4" "$other")\"/>"
-	echo "    <phase1 proposals=\"$2\"/>"
+	echo "    <phase1 mode=\"$phase1_mode\" proposals=\"$2\"/>"
 	number=0
 	while [ "$number" -lt "$7" ]; do
 		number=$((number + 1))
@@ -116,6 +118,7 @@ strongswan_connection() # END PHASE1 ESP OUTER INNER MODE CHILDREN
 	echo "		local_addrs = $(outer "$4" "$1")"
 	echo "		remote_addrs = $(outer "$4" "$other")"
 	echo "		proposals = $2"
+	[ "$phase1_mode" = main ] || echo "		aggressive = yes"
 	echo "		local {"
 	echo "			auth = psk"
 	echo "		}"

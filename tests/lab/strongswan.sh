@@ -23,6 +23,7 @@ strongswan_configure() # HOST
 		retransmit_timeout = 1
 		retransmit_base = 1.2
 		retransmit_tries = 12
+		i_dont_care_about_security_and_use_aggressive_mode_psk = yes
 		filelog {
 			log {
 				path = $lab/$1.charon.log
