@@ -103,10 +103,10 @@ lab_address() # HOST DEVICE ADDRESS/LENGTH...
 	shift 2
 	for lab_address; do
 		case $lab_address in
-		*:*) on "$lab_name" ip address add "$lab_address" dev "$lab_device" nodad ;;
-		*) on "$lab_name" ip address add "$lab_address" dev "$lab_device" ;;
+		*:*) echo "address add $lab_address dev $lab_device nodad" ;;
+		*) echo "address add $lab_address dev $lab_device" ;;
 		esac
-	done
+	done | on "$lab_name" ip -batch -
 }
 
 # ---- waiting

@@ -6,18 +6,13 @@ interfaces_table=27484
 
 interfaces_hosts()
 {
-	for number in 10 11 12 13 14; do
-		lab_address left wire "192.0.2.${number}1/24"
-		lab_address right wire "192.0.2.${number}2/24"
+	for end in 1 2; do
+		[ $end -eq 1 ] && host=left || host=right
+		lab_address $host wire "192.0.2.10$end/24" "192.0.2.11$end/24" "192.0.2.12$end/24" "192.0.2.13$end/24" "192.0.2.14$end/24"
 	done
-	for number in 101 102 103 104 105 107; do
-		lab_address left lo "10.1.$number.1/32"
-	done
-	for number in 100 101 102 104 105 106; do
-		lab_address right lo "10.2.$number.1/32"
-	done
-	lab_address right lo fd02:0:0:100::1/128 fd02:0:0:102::1/128
-	lab_address left lo fd01:0:0:102::1/128
+	lab_address left lo 10.1.101.1/32 10.1.102.1/32 10.1.103.1/32 10.1.104.1/32 10.1.105.1/32 10.1.107.1/32 10.1.110.1/32 fd01:0:0:102::1/128
+	lab_address right lo 10.2.100.1/32 10.2.101.1/32 10.2.102.1/32 10.2.104.1/32 10.2.105.1/32 10.2.106.1/32 10.2.108.1/32 10.2.110.1/32 fd02:0:0:100::1/128 \
+		fd02:0:0:102::1/128
 	on left ip link add kf3 type dummy
 	# In the clear it would be counted as a leak at the other end.
 	on left nft -f - <<-X
@@ -42,6 +37,7 @@ interfaces_hosts()
 interfaces_connections() # END
 {
 	other=$((3 - $1)) interface= world= foreign= mark= plain= auto= crypto= all="0.0.0.0/0 10.1.103.0/24" through="0.0.0.0/0 10.1.107.0/24"
+	zip="10.2.108.0/24 10.1.100.0/24"
 	if [ "$1" -eq 1 ]; then
 		interface='if-id="100" interface="kf0" interface-address="10.1.100.1/24 fd01:0:0:100::1/64"'
 		world='if-id="107" interface="kf1"'
@@ -50,14 +46,19 @@ interfaces_connections() # END
 		plain='copy-dscp="no" copy-df="no"'
 		auto='offload="auto"' crypto='offload="crypto"'
 		all="10.1.103.0/24 0.0.0.0/0"
+		zip="10.1.100.0/24 10.2.108.0/24"
 		through="10.1.107.0/24 0.0.0.0/0"
 	fi
 	{
 		child4 "$1" if-100 aes128gcm16 "$interface"
 		child6 "$1" if6-100 aes128gcm16 "$interface"
 		child world-107 tunnel ${through% *} ${through#* } aes128gcm16 "$world"
+		child zip-108 tunnel $zip aes128gcm16 "compress=\"yes\" $interface"
 	} | connection interface "192.0.2.10$1" "192.0.2.10$other"
-	child4 "$1" mark-101 aes128gcm16 "$mark" | connection mark "192.0.2.11$1" "192.0.2.11$other"
+	{
+		child4 "$1" mark-101 aes128gcm16 "$mark"
+		child4 "$1" zip-110 aes128gcm16 "compress=\"yes\" $mark"
+	} | connection mark "192.0.2.11$1" "192.0.2.11$other"
 	{
 		child4 "$1" source-102 aes128gcm16
 		child6 "$1" source6-102 aes128gcm16
@@ -116,6 +117,15 @@ interfaces_mark()
 	on left nft list table inet marks | grep -q 'packets 2 ' || lab_fail "packets without the mark did not pass by the tunnel"
 	[ "$(packets left mark mark-101)" = '4 4' ] || lab_fail "the child counts packets without the mark"
 	keyferry left down mark
+}
+
+# The mark or the interface is the policy's, whose first SA is that of IPComp.
+interfaces_zip() # CONNECTION CHILD PING-ARGUMENT...
+{
+	keyferry left --timeout $patience up "$1/$2" || lab_fail "it does not come up"
+	lab_said left keyferryd "child $2 is up: .*, IPComp" || lab_fail "it is not compressed"
+	interfaces_pass "$@" -s 1000
+	keyferry left down "$1/$2"
 }
 
 # What is near, or the peer itself, is where it was.
@@ -232,13 +242,26 @@ interfaces_stop()
 	keyferry_start left
 }
 
-interfaces_rows()
+interfaces_first()
 {
 	row 'an XFRM interface, both families'   interfaces_up
-	row 'everything to an XFRM interface'     interfaces_world
+	long_row 'IPComp to an XFRM interface'   interfaces_zip interface zip-108 -I 10.1.100.1 10.2.108.1
+}
+
+interfaces_others()
+{
 	row 'only packets with a mark'           interfaces_mark
-	row 'the source address of a route'      interfaces_source
+	long_row 'IPComp for packets with a mark' interfaces_zip mark zip-110 -m 16 -I 10.1.110.1 10.2.110.1
 	row 'DSCP and DF, copied or not'         interfaces_headers
+}
+
+interfaces_rows()
+{
+	lane interfaces_first
+	lane interfaces_others
+	lanes_end
+	row 'everything to an XFRM interface'    interfaces_world
+	row 'the source address of a route'      interfaces_source
 	row 'a device that does no ESP'          interfaces_offload
 	row 'an interface of another program'    interfaces_foreign
 	row 'interfaces and routes after reload' interfaces_reload

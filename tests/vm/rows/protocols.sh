@@ -6,12 +6,16 @@ protocols_hosts()
 	protocols_end=0
 	for protocols_host in left right; do
 		protocols_end=$((protocols_end + 1))
+		set --
 		for protocols_number in 8 9; do
-			lab_address $protocols_host wire "192.0.2.$protocols_number$protocols_end/24" "2001:db8::$protocols_number$protocols_end/64"
+			set -- "$@" "192.0.2.$protocols_number$protocols_end/24" "2001:db8::$protocols_number$protocols_end/64"
 		done
+		lab_address $protocols_host wire "$@"
+		set --
 		for protocols_number in 80 81 82 83 84 85 86; do
-			lab_address $protocols_host lo "10.$protocols_end.$protocols_number.1/32" "fd0$protocols_end:0:0:$protocols_number::1/128"
+			set -- "$@" "10.$protocols_end.$protocols_number.1/32" "fd0$protocols_end:0:0:$protocols_number::1/128"
 		done
+		lab_address $protocols_host lo "$@"
 	done
 	lab_address left wire2 192.0.3.81/24 192.0.3.91/24
 	lab_address swan wire 192.0.3.82/24 192.0.3.92/24
@@ -140,7 +144,7 @@ protocols_plain()
 	[ "$(protocols_compressed left)" = "$before" ] || lab_fail "it has IPComp: $(protocols_compressed left)"
 }
 
-protocols_rows()
+protocols_ah_rows()
 {
 	row 'AH sha256, IPv4 in IPv4'        protocols_ah ah sha-80 10.1.80.1 10.2.80.1
 	row 'AH sha256, IPv6 in IPv4'        carries ah six-80 fd01:0:0:80::1 fd02:0:0:80::1
@@ -149,6 +153,11 @@ protocols_rows()
 	long_row 'AH sha1, IPv4 in IPv6'     carries ah6 four-82 10.1.82.1 10.2.82.1
 	long_row 'AH sha384, IPv6 in IPv6'   carries ah6 six-82 fd01:0:0:82::1 fd02:0:0:82::1
 	long_row 'AH sha256, transport, IPv6' protocols_host ah6 host 2001:db8::81 2001:db8::82
+}
+
+# They look at all SAs of IPComp.
+protocols_zip_rows()
+{
 	row 'IPComp and ESP, IPv4 in IPv4'   protocols_zip zip zip-83 10.1.83.1 10.2.83.1
 	long_row 'IPComp and AH, IPv4 in IPv4' protocols_zip zip ah-84 10.1.84.1 10.2.84.1
 	row 'IPComp that the peer declines'  protocols_plain zip plain-85 10.1.85.1 10.2.85.1
@@ -156,6 +165,13 @@ protocols_rows()
 	row 'IPComp, transport, IPv4'        protocols_zip_host zip host 192.0.2.91 192.0.2.92
 	long_row 'IPComp, IPv6 in IPv6'      protocols_zip zip6 six-86 fd01:0:0:86::1 fd02:0:0:86::1
 	long_row 'IPComp, transport, IPv6'   protocols_zip_host zip6 host 2001:db8::91 2001:db8::92
+}
+
+protocols_rows()
+{
+	lane protocols_zip_rows
+	lane protocols_ah_rows
+	lanes_end
 }
 
 protocols_swan_zip() # ROLE CHILD FROM TO
@@ -167,14 +183,24 @@ protocols_swan_zip() # ROLE CHILD FROM TO
 	[ "$(protocols_compressed left | wc -w)" -eq "$before" ] || lab_fail "SAs of IPComp are left"
 }
 
-protocols_swan()
+protocols_swan_ah_rows()
 {
 	row 'strongSwan, initiator, AH tunnel'    with_swan_at swan-ah initiator ah-tunnel 10.1.91.1 10.3.91.1
 	row 'strongSwan, responder, AH tunnel'    with_swan_at swan-ah responder ah-tunnel 10.1.91.1 10.3.91.1
 	long_row 'strongSwan, initiator, AH transport' with_swan_at swan-ah initiator ah-transport 192.0.3.81 192.0.3.82
 	long_row 'strongSwan, responder, AH transport' with_swan_at swan-ah responder ah-transport 192.0.3.81 192.0.3.82
+}
+
+protocols_swan_zip_rows()
+{
 	row 'strongSwan, initiator, IPComp tunnel'    protocols_swan_zip initiator zip-tunnel 10.1.92.1 10.3.92.1
 	row 'strongSwan, responder, IPComp tunnel'    protocols_swan_zip responder zip-tunnel 10.1.92.1 10.3.92.1
 	long_row 'strongSwan, initiator, IPComp transport' protocols_swan_zip initiator zip-transport 192.0.3.91 192.0.3.92
 	long_row 'strongSwan, responder, IPComp transport' protocols_swan_zip responder zip-transport 192.0.3.91 192.0.3.92
+}
+
+protocols_swan()
+{
+	lane protocols_swan_ah_rows
+	lane protocols_swan_zip_rows
 }

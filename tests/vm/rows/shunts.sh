@@ -25,12 +25,12 @@ shunts_hosts()
 {
 	for end in 1 2; do
 		[ $end -eq 1 ] && host=left || host=right
-		for number in 15 16 17 18; do
-			lab_address $host wire "192.0.2.$number$end/24"
-		done
+		lab_address $host wire "192.0.2.15$end/24" "192.0.2.16$end/24" "192.0.2.17$end/24" "192.0.2.18$end/24"
+		set --
 		for number in 130 131 133 134 140 141 150 151; do
-			lab_address $host lo "10.$end.$number.1/32"
+			set -- "$@" "10.$end.$number.1/32"
 		done
+		lab_address $host lo "$@"
 		shunts_clear $host
 	done
 }
@@ -245,14 +245,24 @@ shunts_lacks()
 	lab_wait 20 keyferry left reload || lab_fail "the module is not looked for again: $(ls -l "$loader"; modprobe -n -v camellia_generic)"
 }
 
-shunts_rows()
+shunts_slow()
 {
-	row 'a shunt passes beside the tunnel'    shunts_open
-	row 'a narrower child before a shunt'     shunts_narrow
-	row 'a shunt drops'                       shunts_shut
-	row 'a reload takes a shunt away'         shunts_reload
 	row 'renewed by the packets it carried'   shunts_limit packets-150 150 56
 	long_row 'renewed by the octets it carried' shunts_limit bytes-151 151 1300
+}
+
+shunts_other()
+{
+	row 'a narrower child before a shunt'     shunts_narrow
+	row 'a shunt drops'                       shunts_shut
+}
+
+shunts_rows()
+{
+	lane shunts_other
+	lane row 'a shunt passes beside the tunnel' shunts_open
+	lanes_end
+	row 'a reload takes a shunt away'         shunts_reload
 	long_row 'held back whatever happens'     shunts_held
 	long_row 'refused for a lost algorithm'   shunts_lacks
 	long_row 'events of the kernel are lost'  shunts_lost

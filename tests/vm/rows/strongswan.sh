@@ -4,15 +4,15 @@
 
 strongswan_hosts()
 {
-	for number in 10 11 12 13 14; do
-		lab_address left wire2 "192.0.3.${number}1/24"
-		lab_address swan wire "192.0.3.${number}2/24"
-	done
-	lab_address left wire2 2001:db8:3::1/64
-	lab_address swan wire 2001:db8:3::2/64
-	for number in 170 171 172 173 174 175 176 177 178 179; do
-		lab_address left lo "10.1.$number.1/32" "fd01:0:0:$number::1/128"
-		lab_address swan lo "10.3.$number.1/32" "fd03:0:0:$number::1/128"
+	for end in 1 2; do
+		[ $end -eq 1 ] && host=left device=wire2 net=1 || host=swan device=wire net=3
+		lab_address $host $device "192.0.3.10$end/24" "192.0.3.11$end/24" "192.0.3.12$end/24" "192.0.3.13$end/24" "192.0.3.14$end/24" \
+			"2001:db8:3::$end/64"
+		set --
+		for number in 170 171 172 173 174 175 176 177 178 179; do
+			set -- "$@" "10.$net.$number.1/32" "fd0$net:0:0:$number::1/128"
+		done
+		lab_address $host lo "$@"
 	done
 	on left ip -6 route add fd03::/16 via 2001:db8:3::2
 	on swan ip -6 route add fd01::/16 via 2001:db8:3::1
@@ -107,7 +107,7 @@ strongswan_first()
 	[ "$(packets left swan-first s-first)" = '1 1' ] || lab_fail "it passed beside the tunnel"
 }
 
-strongswan_swan()
+strongswan_swan_rows()
 {
 	for role in initiator responder; do
 		row "strongSwan, $role, aes256gcm16"          with_swan_at swan-v4 $role s-gcm 10.1.170.1 10.3.170.1
@@ -123,4 +123,9 @@ strongswan_swan()
 		long_row "strongSwan, $role, three that overlap" strongswan_overlap $role
 	done
 	long_row 'strongSwan, on demand'                  strongswan_first
+}
+
+strongswan_swan()
+{
+	lane strongswan_swan_rows
 }
