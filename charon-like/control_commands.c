@@ -59,6 +59,7 @@ static const struct command commands[] = {
 	{ "plugins",   "plugins",                0, 0, command_plugins },
 	{ "log-level", "log-level LEVEL",        1, 1, command_log_level },
 	{ "reload",    "reload [secrets]",       0, 1, command_reload },
+	{ "crl",       "crl list|refresh",       1, 1, command_crl },
 	{ "version",   "version",                0, 0, command_version },
 };
 /* clang-format on */

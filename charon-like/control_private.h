@@ -99,6 +99,10 @@ void command_up(struct session *session, const char *const *arguments, const jso
 void command_down(struct session *session, const char *const *arguments, const json_t *all);
 /* control_status.c */
 void command_status(struct session *session, const char *const *arguments, const json_t *all);
+/* control_crl.c */
+void command_crl(struct session *session, const char *const *arguments, const json_t *all);
+/* What is kept of CRLs and OCSP answers; NULL without memory. */
+json_t *revocation_json(const struct control *control) MUST_CHECK;
 /* control_plugins.c */
 void command_plugins(struct session *session, const char *const *arguments, const json_t *all);
 

@@ -202,11 +202,12 @@ static json_t *document(const struct status *status)
 	put_configured(status, connections, groups);
 	put_removed(connections, groups);
 	json_t *unassigned = json_object_get(groups, "");
-	json_t *whole = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "schema", STATUS_SCHEMA,
+	json_t *whole = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", STATUS_SCHEMA,
 				  "daemon", daemon_json(status->request.control), "connections", connections,
 				  "shunts", shunts_json(status->request.control),
 				  "unassigned", unassigned ? json_incref(unassigned) : json_array(),
-				  "strangers", strangers_json(status->request.control));
+				  "strangers", strangers_json(status->request.control),
+				  "revocation", revocation_json(status->request.control));
 	json_decref(groups);
 	return whole;
 }

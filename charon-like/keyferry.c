@@ -30,6 +30,7 @@ static const char usage_text[] =
 	"  plugins                plugins with their services, algorithms with their backends\n"
 	"  log-level LEVEL        error, warn, info or debug\n"
 	"  reload [secrets]       read the configuration again, or its secrets alone\n"
+	"  crl list|refresh       CRLs and OCSP answers that are kept; fetch them again\n"
 	"  version                the version of the daemon that runs\n"
 	"  check-config [FILE]    check a configuration without the daemon\n"
 	"options\n"
@@ -134,6 +135,8 @@ static void print_data(void *arg, const json_t *data)
 		status_print(stdout, data);
 	} else if (strcmp(a->command, "plugins") == 0) {
 		plugins_print(stdout, data);
+	} else if (strcmp(a->command, "crl") == 0) {
+		revocation_print(stdout, data);
 	} else {
 		version_print(stdout, data);
 	}

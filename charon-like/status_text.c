@@ -205,6 +205,42 @@ static void print_shunt(FILE *out, const json_t *shunt)
 	fputc('\n', out);
 }
 
+/* ---- CRLs and OCSP answers ---- */
+
+static void print_revocation(FILE *out, const json_t *entry)
+{
+	json_int_t left = number_of(entry, "seconds_left");
+	char text[TEXT_MAX];
+
+	fprintf(out, "%s %s\n ", text_of(entry, "kind"), text_of(entry, "url"));
+	if (text_of(entry, "about")[0])
+		fprintf(out, " of %s,", text_of(entry, "about"));
+	if (has_number(entry, "age_seconds"))
+		fprintf(out, " %s old,", duration_text(text, number_of(entry, "age_seconds")));
+	else
+		fputs(" never got,", out);
+	if (has_number(entry, "seconds_left"))
+		fprintf(out, left > 0 ? " good for %s," : " expired %s ago,", duration_text(text, left > 0 ? left : -left));
+	if (flag_of(entry, "under_way"))
+		fputs(" is being fetched,", out);
+	else if (has_number(entry, "refresh_seconds"))
+		fprintf(out, " fetched again in %s if it is used,", duration_text(text, number_of(entry, "refresh_seconds")));
+	fprintf(out, " %lld revoked, %s\n", (long long)number_of(entry, "revoked"), size_text(text, number_of(entry, "octets")));
+	if (text_of(entry, "failure")[0])
+		fprintf(out, "  last attempt: %s: %s\n", text_of(entry, "failure"), text_of(entry, "why"));
+}
+
+void revocation_print(FILE *out, const json_t *revocation)
+{
+	const json_t *list = json_object_get(revocation, "revocation"), *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+		print_revocation(out, item);
+	if (json_array_size(list) == 0)
+		fputs("no CRL and no OCSP answer is kept\n", out);
+}
+
 void status_print(FILE *out, const json_t *status)
 {
 	const json_t *daemon = json_object_get(status, "daemon"), *item;
@@ -232,6 +268,8 @@ void status_print(FILE *out, const json_t *status)
 		fputs("refused peers\n", out);
 	json_array_foreach(json_object_get(status, "strangers"), i, item)
 		print_failure(out, "  ", item);
+	json_array_foreach(json_object_get(status, "revocation"), i, item)
+		print_revocation(out, item);
 }
 
 static void print_plugin(FILE *out, const json_t *plugin)

@@ -8,6 +8,7 @@
 /* Members that are missing, because the daemon is older or newer, are left out. */
 void status_print(FILE *out, const json_t *status);
 void plugins_print(FILE *out, const json_t *plugins);
+void revocation_print(FILE *out, const json_t *revocation);
 void version_print(FILE *out, const json_t *version);
 
 #endif

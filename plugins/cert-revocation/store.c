@@ -433,6 +433,9 @@ void store_stop(struct store *store)
 	atomic_store(&store->is_stopped, true);
 	LIST_EACH(it, &store->queue)
 		list_remove(it);
+	/* Exchanges have ended before; what is left is the main loop's, which runs what is posted to it as it is freed. */
+	LIST_EACH(it, &store->waiters)
+		post_news(CONTAINER(it, struct cert_waiter, in_check));
 	pthread_mutex_unlock(&store->lock);
 	helpers_free(store->helpers);
 	store->helpers = NULL;
