@@ -122,8 +122,10 @@ static enum verdict ask(struct exchange *ex, struct waiting *w, struct cert_chec
 		return waits(ex, w);
 	if (result == FAULT_MEMORY)
 		return ex_fault(ex, "looking for revoked certificates failed", result);
+	/* Where there are no CRLs at all that is nothing to be told at each negotiation. */
+	enum log_level level = found.code && strcmp(found.code, "revocation-no-source") == 0 ? LEVEL_DEBUG : LEVEL_INFO;
 	if (result == 0 && found.code)
-		log_line(&ex->ctx, LEVEL_INFO, found.code, "%s; revocation=\"if-possible\" lets it pass", found.why);
+		log_at(&ex->ctx, level, found.code, "%s; revocation=\"if-possible\" lets it pass", found.why);
 	if (result == 0)
 		return STEP_OK;
 	snprintf(failure->code, sizeof(failure->code), "%s", found.code);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "plugin.h"
+#include "revocation.h"
 #include "shard.h"
 #include "v1.h"
 
@@ -286,6 +287,9 @@ static enum verdict check_given(struct exchange *ex, const struct connection_set
 	TRY(check_leaf(ex, c, given->at[0], octets, proof, failure));
 	TRY(check_chain(ex, c, given, &chain, failure));
 	enum verdict verdict = check_name(ex, given->at[0], failure);
+	/* Last, as others may have to be asked: nobody else has them asked. */
+	if (verdict == STEP_OK)
+		verdict = revocation_step(ex, c, &chain, given, failure);
 	if (verdict == STEP_OK)
 		return v1_keep_chain(ex, &chain);
 	cert_chain_free(&chain);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cert_revocation.c - the plugin: its settings, its folders. */
-#include <errno.h>
+/* cert_revocation.c - the plugin and its settings. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "address.h"
 #include "store.h"
@@ -67,32 +64,6 @@ static int read_settings(struct store_settings *s, const struct config_node *nod
 	return fault ? fault : read_nonce(s, node, log);
 }
 
-/* With those above it. Before privileges are given up: nobody else has to make it. */
-static int make_folder(const char *path)
-{
-	char part[FETCH_URL_MAX];
-
-	for (size_t i = 1; path[i]; i++) {
-		if (path[i] != '/')
-			continue;
-		snprintf(part, sizeof(part), "%.*s", (int)i, path);
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			return FAULT_SYSTEM;
-	}
-	return mkdir(path, 0700) < 0 && errno != EEXIST ? FAULT_SYSTEM : 0;
-}
-
-static void open_cache(struct store_settings *s, const struct log_context *log)
-{
-	if (s->cache && make_folder(s->cache)) {
-		log_line(log, LEVEL_WARN, "cache-write", "the folder %s cannot be made, so CRLs and OCSP answers are kept in memory only: %s", s->cache,
-			 strerror(errno));
-		s->cache = NULL;
-	}
-	if (s->cache)
-		disk_clean(s->cache, time(NULL));
-}
-
 static void stop(void *state)
 {
 	store_stop(state);
@@ -106,9 +77,6 @@ static int start(struct core *core, const struct config_node *node, void **state
 
 	if (fault)
 		return fault;
-	/* Who only checks a configuration has no loop, and leaves the disk alone. */
-	if (core->main_loop)
-		open_cache(&s, log);
 	*state = store_new(core, &s);
 	if (!*state)
 		log_error(log, "no memory for cert-revocation");

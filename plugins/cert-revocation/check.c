@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "der.h"
 #include "store.h"
@@ -101,7 +102,7 @@ static void find_sources(struct inquiry *q)
 	add_urls(q, DOCUMENT_OCSP, FETCH_CONFIGURED, q->query->ocsp_urls);
 	add_urls(q, DOCUMENT_OCSP, FETCH_FROM_CERTIFICATE, c->ocsp_urls);
 	add_urls(q, DOCUMENT_CRL, FETCH_CONFIGURED, q->query->crl_urls);
-	if (q->store->settings.folder)
+	if (q->store->has_folder)
 		add_source(q, DOCUMENT_FOLDER, FETCH_CONFIGURED, NULL, q->store->settings.folder);
 	for (size_t i = 0; i < q->point_count; i++) {
 		struct reader names = reader_over(q->points[i].names);
@@ -335,7 +336,7 @@ static void inquire(struct inquiry *q)
 	if (is_decided(q) || q->is_waiting || q->failure->code)
 		return;
 	/* The folder is looked at for all. */
-	bool has_place = q->source_count > (q->store->settings.folder != NULL);
+	bool has_place = q->source_count > q->store->has_folder;
 	q->failure->code = has_place ? "revocation-incomplete" : "revocation-no-source";
 	snprintf(q->failure->why, sizeof(q->failure->why), "whether %s is revoked is not known: %s", who(whose, q->certificate),
 		 has_place ? "what is known of its authority's CRLs does not cover it, or not all reasons" :
@@ -395,6 +396,17 @@ static bool take_back(struct cert_waiter *waiter)
 	return true;
 }
 
+/* Where there is none nobody has to wait for what is in it. Under lock. */
+static void look_for_folder(struct store *store)
+{
+	int64_t now = store->clock();
+
+	if (!store->settings.folder || (store->folder_at && store->folder_at + FOLDER_SECONDS > now && store->folder_at <= now))
+		return;
+	store->has_folder = access(store->settings.folder, X_OK) == 0;
+	store->folder_at = now;
+}
+
 static int check(void *state, const struct cert_check_query *query, struct cert_failure *failure)
 {
 	struct store *store = state;
@@ -407,6 +419,7 @@ static int check(void *state, const struct cert_check_query *query, struct cert_
 	if (!sources)
 		return FAULT_MEMORY;
 	pthread_mutex_lock(&store->lock);
+	look_for_folder(store);
 	int result = check_chain(store, query, sources, failure);
 	/* Another certificate than the one that has to be waited for has decided it. */
 	if (result != CHECK_WAITS)

@@ -114,6 +114,21 @@ static int write_all(int fd, struct bytes octets)
 	return 0;
 }
 
+/* With those above it. */
+static int make_folder(const char *path)
+{
+	char part[PATH_MAX];
+
+	for (size_t i = 1; path[i]; i++) {
+		if (path[i] != '/')
+			continue;
+		snprintf(part, sizeof(part), "%.*s", (int)i, path);
+		if (mkdir(part, 0755) < 0 && errno != EEXIST)
+			return FAULT_SYSTEM;
+	}
+	return mkdir(path, 0700) < 0 && errno != EEXIST ? FAULT_SYSTEM : 0;
+}
+
 static int replace(const char *path, struct bytes octets)
 {
 	char temporary[PATH_MAX + 16];
@@ -157,6 +172,8 @@ int disk_save(const char *folder, const char *key, const struct disk_entry *entr
 	put_u32(&w, (uint32_t)entry->len);
 	put_bytes(&w, bytes_of(entry->data, entry->len));
 	int fault = hash && !w.failed && gnutls_hash_fast(GNUTLS_DIG_SHA256, octets + REST, size - REST, hash) >= 0 ? 0 : FAULT_CRYPTO;
+	if (!fault)
+		fault = make_folder(folder);
 	if (!fault) {
 		path_of(path, sizeof(path), folder, key);
 		fault = replace(path, bytes_of(octets, size));

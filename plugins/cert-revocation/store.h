@@ -22,6 +22,7 @@ enum {
 	ABOUT_MAX = 24,                      /* certificates that a document may be signed by                          */
 	DISK_FILES_MAX = 1024,
 	DISK_DAYS = 30,                      /* a file that nobody has written for so long is removed                  */
+	DISK_CLEAN_SAVES = 64,               /* the folder is cleaned at the first and each so many writes             */
 	FETCHERS = 8,                        /* threads                                                                */
 	HOST_MAX = 2,                        /* fetches from one host at once                                          */
 	FETCH_MS = 30000, CONNECT_MS = 5000, /* of one fetch, of its beginning                                         */
@@ -93,12 +94,15 @@ struct store {
 	struct store_settings settings;
 	int64_t (*clock)(void);              /* seconds since 1970                                                     */
 	atomic_bool is_stopped;
+	atomic_uint saves;                   /* to the disk                                                            */
 	/* under lock */
 	struct document *documents;
 	size_t memory;
 	struct list queue;                   /* of QUEUED documents, oldest first                                      */
 	struct list waiters;
 	unsigned under_way;
+	int64_t folder_at;                   /* when it was looked whether the folder of CRLs is there                 */
+	bool has_folder;
 	bool is_nudged;                      /* a job is on its way to the main loop                                   */
 	struct timer timer;                  /* main loop's thread                                                     */
 };
@@ -155,7 +159,7 @@ struct disk_entry {
 };
 /* FAULT_NOT_FOUND; FAULT_INPUT: it is damaged, and was removed. */
 int disk_load(const char *folder, const char *key, size_t size_max, struct disk_entry *out) MUST_CHECK;
-/* In the place of an older one, at once. FAULT_SYSTEM with errno. */
+/* In the place of an older one, at once; makes the folder. FAULT_SYSTEM with errno. */
 int disk_save(const char *folder, const char *key, const struct disk_entry *entry) MUST_CHECK;
 /* Removes what is old, and the oldest of more than DISK_FILES_MAX files. */
 void disk_clean(const char *folder, int64_t now);

@@ -48,12 +48,14 @@ static void look_at_disk(struct attempt *a)
 
 static void save(struct attempt *a, struct bytes octets)
 {
-	const struct store *store = a->store;
+	struct store *store = a->store;
 	struct disk_entry entry = { .modified = a->modified, .fetched = a->fetched, .data = (uint8_t *)(uintptr_t)octets.at, .len = octets.len };
 
 	if (!store->settings.cache)
 		return;
 	memcpy(entry.etag, a->etag, sizeof(entry.etag));
+	if (atomic_fetch_add(&store->saves, 1) % DISK_CLEAN_SAVES == 0)
+		disk_clean(store->settings.cache, store->clock());
 	int fault = disk_save(store->settings.cache, a->document->key, &entry);
 	if (fault)
 		log_line(store->log, LEVEL_WARN, "cache-write", "%s cannot be kept in %s: %s", a->document->url, store->settings.cache,
