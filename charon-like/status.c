@@ -44,6 +44,15 @@ static json_t *end_json(const struct address *address, const struct identity *id
 			 "id", id->type ? identity_text(id_buffer, id) : NULL, "nat", is_nat);
 }
 
+/* By what the peer proved itself; NULL: no certificate. */
+static json_t *certificate_json(const struct certificate *c)
+{
+	if (!c)
+		return NULL;
+	return json_pack("{s:s, s:s, s:s, s:I}", "subject", c->subject_text, "serial", c->serial_text, "issuer", c->issuer_text, "not_after",
+			 (json_int_t)c->not_after);
+}
+
 static json_int_t seconds_since(uint64_t then, uint64_t now)
 {
 	return then && then <= now ? (json_int_t)((now - then) / 1000) : 0;
@@ -150,7 +159,7 @@ static json_t *sa_json(const struct ike_sa *sa, uint64_t now)
 	};
 	bool established = sa->state == SA_ESTABLISHED;
 
-	return json_pack("{s:s*, s:I, s:i, s:s, s:s, s:{s:o, s:o}, s:o, s:o, s:b, s:o, s:s*, s:s*, s:I, s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:s*, s:I, s:i, s:s, s:s, s:{s:o, s:o}, s:o, s:o, s:o*, s:b, s:o, s:s*, s:s*, s:I, s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:o}",
 			 "connection", sa->connection ? sa->connection->name : NULL,
 			 "number", (json_int_t)sa->number,
 			 "shard", (int)sa->shard->index,
@@ -160,6 +169,7 @@ static json_t *sa_json(const struct ike_sa *sa, uint64_t now)
 			 "responder", cookie_json(sa->cookie[RESPONDER]),
 			 "local", end_json(&sa->local, &sa->local_id, sa->local_nat),
 			 "remote", end_json(&sa->remote, &sa->remote_id, sa->remote_nat),
+			 "certificate", certificate_json(sa->peer_certificate),
 			 "nat_port", sa->is_float,
 			 "proposal", transform_json(sa),
 			 "mode", sa->mode ? sa->mode->word : NULL,

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "certs.h"
+
 enum { TEXT_MAX = 32 };
 
 /* ---- members ---- */
@@ -137,6 +139,15 @@ static void print_end(FILE *out, const char *name, const json_t *end)
 		flag_of(end, "nat") ? ", behind a NAT" : "");
 }
 
+static void print_certificate(FILE *out, const json_t *certificate)
+{
+	char until[CERT_TIME_TEXT_MAX];
+
+	if (json_is_object(certificate))
+		fprintf(out, "    certificate of the peer: %s (serial %s), issued by %s, valid until %s\n", text_of(certificate, "subject"),
+			text_of(certificate, "serial"), text_of(certificate, "issuer"), certificate_time_text(until, number_of(certificate, "not_after")));
+}
+
 static void print_sa(FILE *out, const json_t *sa)
 {
 	const char *state = text_of(sa, "state"), *proposal = text_of(sa, "proposal"), *auth = text_of(sa, "auth");
@@ -156,6 +167,7 @@ static void print_sa(FILE *out, const json_t *sa)
 		text_of(cookies, "initiator"), text_of(cookies, "responder"));
 	print_end(out, "local", json_object_get(sa, "local"));
 	print_end(out, "remote", json_object_get(sa, "remote"));
+	print_certificate(out, json_object_get(sa, "certificate"));
 	json_array_foreach(json_object_get(sa, "children"), i, child)
 		print_child(out, child);
 }

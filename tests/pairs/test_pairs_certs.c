@@ -5,6 +5,8 @@
 #include "auth.h"
 #include "pair.h"
 #include "pki.h"
+#include "status.h"
+#include "status_text.h"
 
 enum { FILES_MAX = 40 };
 
@@ -190,6 +192,32 @@ static void comes_up(void)
 	}
 }
 
+static void shown(void)
+{
+	struct pair *pair = pair_of(good[0].left, good[0].right);
+	json_t *sas = json_array(), *status;
+	uint32_t after = 0;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	CU_ASSERT(pair_up(pair, 5000));
+	CU_ASSERT_FALSE(status_collect(pair->side[LEFT].shards[0], NULL, &after, sas));
+	const json_t *certificate = json_object_get(json_array_get(sas, 0), "certificate");
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(certificate, "subject")), "O=Example, CN=right");
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(certificate, "issuer")), "CN=root");
+	CU_ASSERT(json_integer_value(json_object_get(certificate, "not_after")) > time(NULL));
+	status = json_pack("{s:[{s:s, s:s, s:O}]}", "connections", "name", "t", "state", "up", "sas", sas);
+	status_print(out, status);
+	fclose(out);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "    certificate of the peer: O=Example, CN=right (serial "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "), issued by CN=root, valid until 20"));
+	free(text);
+	json_decref(status);
+	json_decref(sas);
+	pair_free(pair);
+}
+
 /* ---- what does not ---- */
 
 static const struct {
@@ -310,6 +338,7 @@ static void renewed(void)
 
 static const struct unit_case cases[] = {
 	{ "certificates are asked for, sent and taken as each end says", comes_up },
+	{ "status shows the certificate of the peer and how long it is valid", shown },
 	{ "each certificate that is not taken has its line", refused },
 	{ "no bit that is flipped in a message with certificates does harm", damaged },
 	{ "phase 1 is renewed with certificates, whoever begins", renewed },
