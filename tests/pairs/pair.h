@@ -141,6 +141,7 @@ struct pair_options {
 	const struct pair_file *files;       /* beside both configurations, ends with a NULL name; NULL: none */
 	const struct plugin *const *linked;  /* plugins of the test's own on both sides, NULL-terminated; NULL: none */
 	const char *skip;                    /* a plugin that is not loaded on the right  */
+	const struct config_node *root;      /* of settings of plugins; NULL: none        */
 };
 
 /* Aborts the test program with a message when the configurations are refused. */

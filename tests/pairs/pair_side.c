@@ -254,12 +254,12 @@ static const char *plugin_folder(char out[512])
 	return out;
 }
 
-static void load_plugins(struct side *side, const char *crypto, const char *skip, const struct plugin *const *linked)
+static void load_plugins(struct side *side, const char *crypto, const char *skip, const struct pair_options *pair)
 {
 	char folder[512];
 	const char *skipped[] = { "kernel-tun", skip, NULL };
 	const char *backends[] = { crypto ? crypto : "openssl", NULL };
-	struct plugins_options options = { .folder = plugin_folder(folder), .skip = skipped, .linked = linked };
+	struct plugins_options options = { .folder = plugin_folder(folder), .skip = skipped, .linked = pair->linked, .root = pair->root };
 
 	side->core = (struct core){ .log = side->log, .bus = side->bus, .helpers = helpers_new(2), .main_loop = side->loop };
 	if (plugins_load(&side->plugins, &side->core, &options) < 0)
@@ -358,7 +358,7 @@ static void side_init(struct pair *pair, unsigned which, const struct pair_optio
 	side->loop = loop_new(&clock);
 	side->bus = bus_new();
 	load_plugins(side, which == LEFT ? options->left_crypto : options->right_crypto, which == RIGHT ? options->skip : NULL,
-		     options->linked);
+		     options);
 	side->settings = side_read(side, which == LEFT ? options->left : options->right, which == LEFT ? options->left_psk : options->right_psk);
 	fake_kernel_init(&side->kernel, which, options->kernel_features);
 	side->subscription = bus_subscribe(side->bus, side->loop, ~UINT64_C(0), take_event, side);
