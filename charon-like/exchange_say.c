@@ -106,6 +106,8 @@ static const char *why_silent(const struct exchange *ex)
 {
 	const struct step *sent = &ex->mode->steps[ex->row ? ex->row - 1 : 0];
 
+	if (ex->sa->last_word)
+		return "the peer does not have our phase 1: the last message of that was lost, or it refused it; its log knows";
 	return sent->silence ? sent->silence : "check that the peer runs and that the network carries UDP 500 and 4500 both ways";
 }
 

@@ -18,6 +18,7 @@ struct last_word {
 	struct ike_sa *sa;
 	unsigned sendings;                   /* after the first                                    */
 	uint64_t interval;                   /* ms until the next                                  */
+	bool has_asked;                      /* something was under way that the peer would answer */
 	size_t len;
 	uint8_t message[];
 };
@@ -33,9 +34,10 @@ static void set_timer(struct last_word *word)
 /* Whatever can be asked was asked, as often as for any other message: the peer does not have this SA. */
 static void give_up(struct ike_sa *sa, unsigned sendings)
 {
-	char text[120];
+	char text[400];
 
-	snprintf(text, sizeof(text), "the peer does not answer after the last message of phase 1, sent %u times", sendings);
+	snprintf(text, sizeof(text), "the peer does not answer after the last message of phase 1, sent %u times%s%s", sendings, *sa->hint ? "; " : "",
+		 sa->hint);
 	log_at(&sa->ctx, LEVEL_WARN, "no-answer", "%s", text);
 	sa_publish_failure(sa, NULL, "no-answer", text, true);
 	sa_end(sa, "the peer does not have it", true);
@@ -47,9 +49,12 @@ static void say_again(struct timer *timer)
 	struct ike_sa *sa = word->sa;
 	bool is_asking = !list_empty(&sa->exchanges);
 
-	if (word->sendings >= (is_asking || sa->peer_dpd ? sa->shard->engine->daemon.retransmit_tries : LAST_WORD_BLIND)) {
-		/* An exchange that stays without an answer has an end of its own. */
-		if (sa->peer_dpd && !is_asking)
+	word->has_asked |= is_asking || sa->peer_dpd;
+	if (word->sendings >= (word->has_asked ? sa->shard->engine->daemon.retransmit_tries : LAST_WORD_BLIND)) {
+		/* An exchange that stays without an answer says so first. */
+		if (is_asking)
+			set_timer(word);
+		else if (word->has_asked)
 			give_up(sa, word->sendings + 1);
 		else
 			sa_forget_last_word(sa);
@@ -90,6 +95,7 @@ void sa_forget_last_word(struct ike_sa *sa)
 	timer_stop(loop_timers(sa->shard->loop), &sa->last_word->timer);
 	free(sa->last_word);
 	sa->last_word = NULL;
+	sa->hint[0] = '\0';
 }
 
 bool sa_spoke_last(const struct ike_sa *sa)

@@ -372,7 +372,7 @@ struct echo *sa_find_echo(struct ike_sa *sa, uint32_t message_id, uint64_t recei
 
 void sa_take_hint(struct ike_sa *sa, const char *text)
 {
-	if (sa->state != SA_CONNECTING || strcmp(sa->hint, text) == 0)
+	if ((sa->state != SA_CONNECTING && !sa->last_word) || strcmp(sa->hint, text) == 0)
 		return;
 	snprintf(sa->hint, sizeof(sa->hint), "%s", text);
 	sa_publish(sa, EVENT_TRYING, NULL, text);

@@ -187,7 +187,7 @@ void sa_forget_last_word(struct ike_sa *sa);
 /* Was the last message of phase 1 ours? */
 bool sa_spoke_last(const struct ike_sa *sa);
 struct echo *sa_find_echo(struct ike_sa *sa, uint32_t message_id, uint64_t received);
-/* Keeps a clause for people while phase 1 is on its way, and passes it on to those who wait. Nothing is ever done because of it. */
+/* Keeps a clause for people while phase 1 is on its way, or the peer may not have our last word, and passes it on to those who wait. Nothing is ever done because of it. */
 void sa_take_hint(struct ike_sa *sa, const char *text);
 int sa_send(struct ike_sa *sa, struct bytes message) MUST_CHECK;
 /* Publishes an event about the SA (child may be NULL, spis 0). */

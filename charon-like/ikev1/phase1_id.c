@@ -117,6 +117,9 @@ static const char *id_remedy(char out[IDENTITY_WHY_MAX], const struct phase1 *ph
 {
 	const struct connection_settings *c = ph1->connection;
 
+	/* Drawn, perhaps of several. */
+	if (ph1->is_decoy)
+		return "correct id= of <remote> of a connection with this mode and address, or the peer's own ID";
 	if (identity_hint(out, &c->remote_id, c->remote_match, &ph1->peer_id)[0])
 		return out;
 	if (ph1->remote_nat && is_address(&c->remote_id) && is_address(&ph1->peer_id))
@@ -132,9 +135,6 @@ static enum verdict refuse_id(struct exchange *ex)
 	char theirs[IDENTITY_TEXT_MAX], ours[IDENTITY_TEXT_MAX], hint[IDENTITY_WHY_MAX], why[EVENT_TEXT_MAX];
 
 	identity_text(theirs, &ph1->peer_id);
-	if (ph1->is_decoy)
-		return ex_refuse(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch", "the peer says it is %s, for which there is no connection with "
-				 "this mode and address", theirs);
 	/* As responder of Main Mode (RFC 2409 5.4); with another key the peer would not have come so far. */
 	if (ph1->auth->is_keyed && identity_fits(&c->remote_id, c->remote_match, &ph1->peer_id))
 		snprintf(why, sizeof(why), "the peer says it is %s, which has another secret than the one that was chosen by its address, for "

@@ -142,6 +142,6 @@ void v1_given_up(const struct exchange *ex, char *why, size_t size)
 		snprintf(why, size, "it says it is %s, for which there is no connection with this mode and address, or no key: it got an answer that is "
 			 "none; add <remote id=...> and <psk ids=...> if it is wanted", id);
 	else
-		snprintf(why, size, "it says it is %s and did not take our answer: usually the PSKs differ, or it expects another ID of us; its log knows",
-			 id);
+		snprintf(why, size, "it says it is %s and did not take our answer: usually %s, or it expects another ID of us; its log knows", id,
+			 ph1->auth && ph1->auth->carrier == PAY_SIG ? "it does not trust our key or certificate" : "the PSKs differ");
 }

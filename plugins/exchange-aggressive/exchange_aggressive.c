@@ -6,13 +6,14 @@
 #include "plugin.h"
 #include "v1.h"
 
-/* Message 1: HDR, SA, KE, Ni, IDii. All transforms have the group of the KE. */
+/* Message 1: HDR, SA, KE, Ni, IDii [, CR ]. All transforms have the group of the KE; RFC 4945 3.2.5: certificates are asked for at once. */
 
 static enum verdict offer(struct exchange *ex, struct message_out *out)
 {
 	TRY(v1_put_named_offer(ex, out));
 	TRY(v1_put_ke_nonce(ex, out));
 	TRY(v1_put_id(ex, out));
+	TRY(v1_put_requests(ex, out));
 	return v1_put_vendor_ids(ex, out);
 }
 
@@ -21,10 +22,11 @@ static enum verdict choose(struct exchange *ex, const struct message *in)
 	TRY(v1_keep_id(ex, in));
 	TRY(v1_choose_named(ex, in));
 	TRY(v1_keep_ke_nonce(ex, in));
+	TRY(v1_take_requests(ex, in));
 	return v1_take_vendor_ids(ex, in);
 }
 
-/* Message 2: HDR, SA, KE, Nr, IDir, HASH_R or HDR, SA, KE, Nr, IDir, [ CERT, ] SIG_R; NAT-D before the proof (RFC 3947 3.2). */
+/* Message 2: HDR, SA, KE, Nr, IDir, HASH_R or HDR, SA, KE, Nr, IDir, [ CERT, ] [ CR, ] SIG_R; NAT-D before the proof (RFC 3947 3.2). */
 
 static enum verdict answer(struct exchange *ex, struct message_out *out)
 {
@@ -32,6 +34,8 @@ static enum verdict answer(struct exchange *ex, struct message_out *out)
 	TRY(v1_put_ke_nonce(ex, out));
 	TRY(v1_put_id(ex, out));
 	TRY(v1_derive_keys(ex));
+	TRY(v1_put_certs(ex, out));
+	TRY(v1_put_requests(ex, out));
 	TRY(v1_put_vendor_ids(ex, out));
 	TRY(v1_put_natd(ex, out));
 	return v1_put_proof(ex, out);
@@ -43,6 +47,8 @@ static enum verdict accept_answer(struct exchange *ex, const struct message *in)
 	TRY(v1_keep_id(ex, in));
 	v1_phase1(ex)->is_named = true;
 	TRY(v1_keep_ke_nonce(ex, in));
+	TRY(v1_take_requests(ex, in));
+	TRY(v1_take_certs(ex, in));
 	TRY(v1_take_vendor_ids(ex, in));
 	TRY(v1_derive_keys(ex));
 	TRY(v1_check_proof(ex, in));
@@ -60,6 +66,7 @@ static enum verdict accept_answer(struct exchange *ex, const struct message *in)
 static enum verdict send_proof(struct exchange *ex, struct message_out *out)
 {
 	v1_phase1(ex)->tell_contact = v1_is_first_contact(ex);
+	TRY(v1_put_certs(ex, out));
 	TRY(v1_put_natd(ex, out));
 	TRY(v1_put_generation(ex, out));
 	return v1_put_proof(ex, out);
@@ -67,6 +74,7 @@ static enum verdict send_proof(struct exchange *ex, struct message_out *out)
 
 static enum verdict check_proof(struct exchange *ex, const struct message *in)
 {
+	TRY(v1_take_certs(ex, in));
 	TRY(v1_check_proof(ex, in));
 	return v1_take_natd_late(ex, in);
 }

@@ -21,6 +21,9 @@ enum {
 	PHASE1_TYPE = EXCHANGE_AGGRESSIVE,
 	PHASE1_CLEAR = 2,            /* messages in the clear: 1, 2 ...               */
 	PHASE1_KE = 1,               /* the first with a KE; the next has the other   */
+	PHASE1_PROOF_I = 3, PHASE1_PROOF_R = 2,
+	PHASE1_PROOF_R_BARE = 640,   /* octets of the latter without a certificate    */
+	PHASE1_LAST = LEFT,          /* who sends the last message                    */
 	PHASE1_PACKETS = 4,          /* with the INITIAL-CONTACT that stands apart    */
 	/* Message 2 has HASH and NAT-D besides what message 1 has: that is why nobody gets it who is not configured for it. */
 	AMPLIFIED_PERCENT = 160,
@@ -28,7 +31,10 @@ enum {
 };
 #else
 #define PHASE1 ""
-enum { PHASE1_TYPE = EXCHANGE_MAIN, PHASE1_CLEAR = 4, PHASE1_KE = 3, PHASE1_PACKETS = 6, AMPLIFIED_PERCENT = 100, AMPLIFIED_PERCENT_SIGNED = 100 };
+enum {
+	PHASE1_TYPE = EXCHANGE_MAIN, PHASE1_CLEAR = 4, PHASE1_KE = 3, PHASE1_PROOF_I = 5, PHASE1_PROOF_R = 6, PHASE1_PROOF_R_BARE = 400,
+	PHASE1_LAST = RIGHT, PHASE1_PACKETS = 6, AMPLIFIED_PERCENT = 100, AMPLIFIED_PERCENT_SIGNED = 100,
+};
 #endif
 
 enum { WIRE_MAX = 4096, FAKE_SAS_MAX = 2400, FAKE_POLICIES_MAX = 600, PROBES_MAX = 2048, SHARDS_OF_SIDE_MAX = 4, LOG_KEPT = 400, PAIR_TEXT_MAX = 700 };

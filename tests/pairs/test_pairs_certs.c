@@ -106,7 +106,7 @@ static struct pair *pair_of(struct end left_end, struct end right_end)
 	for (int i = 0; i < SIDES; i++)
 		snprintf(document[i], sizeof(document[i]),
 			 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\"><local address=\"%s\" %s/><remote address=\"%s\" %s/>"
-			 "<phase1 auth=\"signature\" proposals=\"aes128-sha256-curve25519\"/>"
+			 "<phase1" PHASE1 " auth=\"signature\" proposals=\"aes128-sha256-curve25519\"/>"
 			 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\"/></connection>%s</keyferry>",
 			 host[i], ends[i].local, host[!i], ends[i].remote, i + 1, !i + 1, ends[i].more);
 	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = "", .right_psk = "", .files = files };
@@ -122,7 +122,7 @@ static struct pair *pair_of(struct end left_end, struct end right_end)
 
 /* ---- what comes up ---- */
 
-/* CERT payloads in what the pair sends, by the length of packets 5 and 6: certificates have hundreds of octets. */
+/* CERT payloads in what the pair sends, by the length of the packets with the proofs: certificates have hundreds of octets. */
 struct sizes {
 	size_t of[8];
 };
@@ -183,8 +183,8 @@ static void comes_up(void)
 			continue;
 		}
 		CU_ASSERT(pair_keys_agree(pair));
-		CU_ASSERT_EQUAL(sizes.of[5] > 400, good[i].left_sends);
-		CU_ASSERT_EQUAL(sizes.of[6] > 400, good[i].right_sends);
+		CU_ASSERT_EQUAL(sizes.of[PHASE1_PROOF_I] > 400, good[i].left_sends);
+		CU_ASSERT_EQUAL(sizes.of[PHASE1_PROOF_R] > PHASE1_PROOF_R_BARE, good[i].right_sends);
 		const struct ike_sa *sa = side_find(&pair->side[LEFT], "t");
 		CU_ASSERT_PTR_NOT_NULL_FATAL(sa->peer_certificate);
 		CU_ASSERT_PTR_NOT_NULL(strstr(sa->peer_certificate->subject_text, "CN=right"));
@@ -267,23 +267,26 @@ static void refused(void)
 		if (!is_said)
 			printf("%s: not said: %s\nbut: %s: %s\n", bad[i].says, bad[i].line, side->last_code, side->last_text);
 		CU_ASSERT(is_said);
-		CU_ASSERT_EQUAL(side_sas(&pair->side[LEFT]), 0);
+		CU_ASSERT_EQUAL(side_sas(&pair->side[!PHASE1_LAST]), 0);
 		/* Its own reason, within seconds. */
 		if (bad[i].who == LEFT) {
 			CU_ASSERT(side->failed_finally);
 			CU_ASSERT_STRING_EQUAL(side->last_code, bad[i].code);
 		}
 		pair_run(pair, 200000);
-		/* A responder has done its part with message 6: that the initiator does not take that, its peer's silence tells (dpd). */
-		CU_ASSERT_EQUAL(side_all(&pair->side[LEFT]), 0);
-		CU_ASSERT_EQUAL(side_all(&pair->side[RIGHT]), bad[i].who == LEFT);
+		/*
+		 * Who sends the last message has done its part: that the other does not take it, silence tells. A responder waits for that (dpd), an
+		 * initiator has begun Quick Mode.
+		 */
+		CU_ASSERT_EQUAL(side_all(&pair->side[!PHASE1_LAST]), 0);
+		CU_ASSERT_EQUAL(side_all(&pair->side[PHASE1_LAST]), (int)PHASE1_LAST == (int)RIGHT && bad[i].who == LEFT);
 		pair_free(pair);
 	}
 }
 
 /* ---- on the wire ---- */
 
-/* Bits of messages 5 and 6 flipped, before the good ones arrive. */
+/* Bits of the messages with the proofs flipped, before the good ones arrive. */
 struct flips {
 	unsigned number;
 	size_t bit, bits;
@@ -304,7 +307,7 @@ static unsigned flip(struct pair *pair, struct wire_packet *packet, void *arg)
 
 static void damaged(void)
 {
-	for (unsigned number = 5; number <= 6; number++) {
+	for (unsigned number = PHASE1_PROOF_I < PHASE1_PROOF_R ? PHASE1_PROOF_I : PHASE1_PROOF_R, i = 0; i < 2; i++, number++) {
 		struct flips flips = { .number = number };
 		do {
 			struct pair *pair = pair_of(good[0].left, good[0].right);
