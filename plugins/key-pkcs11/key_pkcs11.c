@@ -85,17 +85,8 @@ static int facts_find(struct token_key *key, char why[WHY_MAX])
 static void key_free(struct private_key *private_key)
 {
 	struct token_key *key = CONTAINER(private_key, struct token_key, key);
-	struct tokens *tokens = key->tokens;
 
-	pthread_mutex_lock(&tokens->lock);
-	token_key_close(key);
-	list_remove(&key->link);
-	pthread_mutex_unlock(&tokens->lock);
-	free((uint8_t *)key->key.spki.at);
-	secret_free(&key->pin);
-	free(key->url);
-	free(key);
-	tokens_unref(tokens);
+	tokens_bury(key->tokens, key);
 }
 
 static struct token_key *key_new(struct tokens *tokens, const struct key_request *request)
@@ -113,9 +104,9 @@ static struct token_key *key_new(struct tokens *tokens, const struct key_request
 	if (is_whole && request->passphrase.len)
 		memcpy(key->pin.at, request->passphrase.at, request->passphrase.len);
 	tokens_ref(tokens);
-	pthread_mutex_lock(&tokens->lock);
+	tokens_lock(tokens);
 	list_append(&tokens->keys, &key->link);
-	pthread_mutex_unlock(&tokens->lock);
+	tokens_unlock(tokens);
 	if (is_whole)
 		return key;
 	key_free(&key->key);
@@ -146,14 +137,14 @@ static int load(void *state, const struct key_request *request, struct private_k
 	snprintf(why, WHY_MAX, "out of memory");
 	if (!key)
 		return FAULT_MEMORY;
-	pthread_mutex_lock(&tokens->lock);
+	tokens_lock(tokens);
 	int fault = token_key_open(key, why);
 	/* A token that was plugged in since: see token.c. */
 	if (fault < 0 && !key->pin_failed && tokens_stop_again(tokens))
 		fault = token_key_open(key, why);
 	if (fault == 0)
 		fault = facts_find(key, why);
-	pthread_mutex_unlock(&tokens->lock);
+	tokens_unlock(tokens);
 	if (fault == 0)
 		fault = key_try(key, request->crypto, why);
 	if (fault < 0)
@@ -172,7 +163,7 @@ static int load_cert(void *state, const struct key_request *request, struct byte
 	gnutls_datum_t out = { NULL, 0 };
 
 	*der = bytes_of(NULL, 0);
-	pthread_mutex_lock(&tokens->lock);
+	tokens_lock(tokens);
 	int fault = tokens_start(tokens, why), error = 0;
 	if (fault == 0 && gnutls_x509_crt_init(&crt) < 0)
 		fault = FAULT_MEMORY;
@@ -182,7 +173,7 @@ static int load_cert(void *state, const struct key_request *request, struct byte
 			error = gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &out);
 		gnutls_x509_crt_deinit(crt);
 	}
-	pthread_mutex_unlock(&tokens->lock);
+	tokens_unlock(tokens);
 	if (fault == 0 && error < 0) {
 		snprintf(why, WHY_MAX, "%s: there is no token with such a certificate (%s): plug it in, or see 'p11tool --list-all' for what there is", request->where,
 			 gnutls_strerror(error));

@@ -393,6 +393,31 @@ static void threads(void)
 	end();
 }
 
+/* The lock is held as by a token that takes its time: who frees a key meanwhile does not wait for it. */
+static void freed_meanwhile(void)
+{
+	struct tokens *tokens;
+	struct private_key *key, *other;
+	char why[WHY_MAX];
+
+	begin();
+	tokens = f.state;
+	CU_ASSERT_EQUAL_FATAL(load("p256", pin, &key, why), 0);
+	CU_ASSERT_EQUAL_FATAL(load("p384", pin, &other, why), 0);
+	tokens_lock(tokens);
+	private_key_unref(key);
+	CU_ASSERT_FALSE(list_empty(&tokens->dead));
+	CU_ASSERT_EQUAL(atomic_load(&tokens->refs), 3);
+	tokens_unlock(tokens);
+	CU_ASSERT(list_empty(&tokens->dead));
+	CU_ASSERT_EQUAL(atomic_load(&tokens->refs), 2);
+	CU_ASSERT_EQUAL(sign(other, why), 0);
+	private_key_unref(other);
+	CU_ASSERT_EQUAL(atomic_load(&tokens->refs), 1);
+	CU_ASSERT(list_empty(&tokens->keys));
+	end();
+}
+
 static void settings(void)
 {
 	struct private_key *key;
@@ -420,6 +445,7 @@ static const struct unit_case cases[] = {
 	{ "a key that outlives the plugin signs and is freed", outlives },
 	{ "certificates of a token are read", certificates },
 	{ "several threads may sign at once", threads },
+	{ "who frees a key does not wait for a token that is at work", freed_meanwhile },
 	{ "wrong settings and modules are told of", settings },
 };
 

@@ -20,12 +20,11 @@ struct tokens *tokens_new(void)
 
 	if (!tokens)
 		return NULL;
-	if (pthread_mutex_init(&tokens->lock, NULL)) {
-		free(tokens);
-		return NULL;
-	}
-	tokens->refs = 1;
+	atomic_init(&tokens->refs, 1);
+	pthread_mutex_init(&tokens->lock, NULL);
+	pthread_mutex_init(&tokens->dead_lock, NULL);
 	list_init(&tokens->keys);
+	list_init(&tokens->dead);
 	return tokens;
 }
 
@@ -40,24 +39,74 @@ static void stop(struct tokens *tokens)
 
 void tokens_ref(struct tokens *tokens)
 {
-	pthread_mutex_lock(&tokens->lock);
-	tokens->refs++;
-	pthread_mutex_unlock(&tokens->lock);
+	atomic_fetch_add(&tokens->refs, 1);
 }
 
 void tokens_unref(struct tokens *tokens)
 {
-	pthread_mutex_lock(&tokens->lock);
-	bool is_last = --tokens->refs == 0;
-	pthread_mutex_unlock(&tokens->lock);
-	if (!is_last)
+	if (atomic_fetch_sub(&tokens->refs, 1) > 1)
 		return;
 	stop(tokens);
 	for (size_t i = 0; i < tokens->module_count; i++)
 		free(tokens->modules[i]);
 	pthread_mutex_destroy(&tokens->lock);
+	pthread_mutex_destroy(&tokens->dead_lock);
 	free(tokens);
 }
+
+/* ---- the lock ---- */
+
+static struct token_key *next_dead(struct tokens *tokens)
+{
+	pthread_mutex_lock(&tokens->dead_lock);
+	struct list *first = list_first(&tokens->dead);
+	if (first)
+		list_remove(first);
+	pthread_mutex_unlock(&tokens->dead_lock);
+	return first ? CONTAINER(first, struct token_key, dead_link) : NULL;
+}
+
+static bool has_dead(struct tokens *tokens)
+{
+	pthread_mutex_lock(&tokens->dead_lock);
+	bool has = !list_empty(&tokens->dead);
+	pthread_mutex_unlock(&tokens->dead_lock);
+	return has;
+}
+
+void tokens_lock(struct tokens *tokens)
+{
+	pthread_mutex_lock(&tokens->lock);
+}
+
+/* The caller has a reference, so that those given back here are not the last. */
+void tokens_unlock(struct tokens *tokens)
+{
+	struct token_key *key;
+
+	do {
+		while ((key = next_dead(tokens))) {
+			token_key_free(key);
+			atomic_fetch_sub(&tokens->refs, 1);
+		}
+		pthread_mutex_unlock(&tokens->lock);
+		/* One that died since: its owner found the lock held, unless somebody else has it by now and will see to it. */
+	} while (has_dead(tokens) && pthread_mutex_trylock(&tokens->lock) == 0);
+}
+
+void tokens_bury(struct tokens *tokens, struct token_key *key)
+{
+	/* Who holds the lock may free the key, and give its reference back, at any time from now on. */
+	tokens_ref(tokens);
+	pthread_mutex_lock(&tokens->dead_lock);
+	list_append(&tokens->dead, &key->dead_link);
+	pthread_mutex_unlock(&tokens->dead_lock);
+	if (pthread_mutex_trylock(&tokens->lock) == 0)
+		tokens_unlock(tokens);
+	tokens_unref(tokens);
+}
+
+/* ---- modules ---- */
 
 int tokens_start(struct tokens *tokens, char why[WHY_MAX])
 {

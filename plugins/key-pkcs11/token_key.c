@@ -7,6 +7,7 @@
 
 #include <gnutls/crypto.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* The token locks itself after a few wrong PINs, so a wrong one is given once, and none at the last try. */
 int token_key_pin(void *data, int attempt, const char *url, const char *label, unsigned flags, char *pin, size_t size)
@@ -68,6 +69,16 @@ void token_key_close(struct token_key *key)
 	if (key->handle)
 		gnutls_privkey_deinit(key->handle);
 	key->handle = NULL;
+}
+
+void token_key_free(struct token_key *key)
+{
+	token_key_close(key);
+	list_remove(&key->link);
+	free((uint8_t *)key->key.spki.at);
+	secret_free(&key->pin);
+	free(key->url);
+	free(key);
 }
 
 /* ---- signatures ---- */
@@ -161,11 +172,11 @@ int token_key_sign(struct private_key *private_key, struct bytes octets, uint8_t
 		snprintf(why, WHY_MAX, "%zu octets are not what %s signs", octets.len, key_facts(key->key.kind)->text);
 		return FAULT_CRYPTO;
 	}
-	pthread_mutex_lock(&key->tokens->lock);
+	tokens_lock(key->tokens);
 	if (key->pin_failed)
 		not_opened(key, GNUTLS_E_PKCS11_PIN_ERROR, why);
 	int fault = sign_locked(key, octets, &w, why);
-	pthread_mutex_unlock(&key->tokens->lock);
+	tokens_unlock(key->tokens);
 	if (fault == 0)
 		*len = w.used;
 	return fault;
