@@ -252,7 +252,8 @@ static void sleeping_loop_keeps_time(void)
 	CU_ASSERT_EQUAL(loop_run(loop), 0);
 	CU_ASSERT_TRUE(first.rang_at >= start + 20);
 	CU_ASSERT_TRUE(last.rang_at >= start + 40);
-	CU_ASSERT_TRUE(first.rang_at < last.rang_at);
+	/* A busy machine may be late for both. */
+	CU_ASSERT_TRUE(first.rang_at <= last.rang_at);
 	CU_ASSERT_EQUAL(gone.rang_at, 0);
 	loop_free(loop);
 }
