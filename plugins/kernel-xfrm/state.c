@@ -322,8 +322,8 @@ static int put_back(struct xfrm *x, const struct entry *e, const struct answer *
 /*
  * In one message, between whose parts the kernel does nothing else of this kind: packets find no SA for as short as can be. It must go before
  * it comes back: an outbound one would use its numbers twice, and an inbound one has the same SPI and destination, when only the peer moved.
- * XFRM_MSG_MIGRATE is not for that: it tells SAs by their addresses and reqid, so it takes all of a child, those being replaced too, gives
- * them no ports, and many kernels are built without it.
+ * XFRM_MSG_MIGRATE is not for that: it tells SAs by addresses, mode and reqid without the SPI, so of a child that is being renewed it takes
+ * whichever it finds first; and it is left out of many kernels.
  */
 static int delete_and_add(struct xfrm *x, const struct entry *e, struct part part, const struct answer *answer, const struct address *local,
 			  const struct address *remote)
