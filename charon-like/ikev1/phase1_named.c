@@ -76,7 +76,9 @@ static bool hear(const struct connection_settings *c, void *arg)
 		call->decoy = c;
 		call->drawn = drawn;
 	}
-	if (call->index >= 0 || !identity_fits(&c->remote_id, c->remote_match, &ph1->peer_id))
+	/* Also after one that fits. */
+	bool is_meant = identity_fits(&c->remote_id, c->remote_match, &ph1->peer_id);
+	if (call->index >= 0 || !is_meant)
 		return false;
 	call->index = choose_offer(call, c);
 	if (!call->known || call->index >= 0)

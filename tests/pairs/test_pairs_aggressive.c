@@ -290,6 +290,53 @@ static void forged_id(void)
 	pair_free(pair);
 }
 
+/* CVE-2023-30570: a message 1 that is refused, then one with the cookie of whoever refused it, and so on. */
+static unsigned keep_first(struct pair *pair, struct wire_packet *packet, void *arg)
+{
+	struct wire_packet *kept = arg;
+
+	(void)pair;
+	if (packet->to == RIGHT && !kept[0].len)
+		kept[0] = *packet;
+	if (packet->to == LEFT)
+		kept[1] = *packet;
+	return 1;
+}
+
+static void cookie_of_refusal(void)
+{
+	static const char *const phases[] = { AGGRESSIVE, "<phase1 mode=\"aggressive\" proposals=\"aes256-sha256-curve25519\"/>" };
+
+	for (int i = 0; i < 2; i++) {
+		char left[2048];
+		snprintf(left, sizeof(left), HEAD "<connection name=\"t\" dpd=\"no\"><local address=\"192.0.2.1\" id=\"keyid:two\"/>"
+			 "<remote address=\"192.0.2.2\" id=\"gw.example\"/>%s" LEFT_CHILD KEY("gw.example") TAIL, phases[i]);
+		struct pair *pair = make(left, groups, psk);
+		struct wire_packet kept[2] = { { .len = 0 }, { .len = 0 } };
+		pair->filter = keep_first;
+		pair->filter_arg = kept;
+		CU_ASSERT_EQUAL(side_up(&pair->side[LEFT], "t", NULL), 0);
+		pair_run(pair, 20);
+		pair->filter = NULL;
+		CU_ASSERT_FATAL(kept[0].len && kept[1].len);
+		for (unsigned n = 0; n < 64; n++) {
+			struct wire_packet copy = kept[0];
+			/* All of its own, the cookies of the answer, those exchanged, one alone. */
+			for (unsigned role = 0; role < 2; role++)
+				if (n >> role & 1)
+					memcpy(copy.data + role * COOKIE_SIZE, kept[1].data + (n >> 2 & 1 ? !role : role) * COOKIE_SIZE, COOKIE_SIZE);
+			copy.data[18] = n >> 3 & 1 ? EXCHANGE_MAIN : EXCHANGE_AGGRESSIVE;
+			copy.due = pair->now;
+			pair_inject(pair, &copy);
+			pair_run(pair, n >> 4 & 1);
+		}
+		pair_run(pair, 300000);
+		CU_ASSERT_EQUAL(pair->side[RIGHT].engine.half_open, 0);
+		CU_ASSERT_EQUAL(side_children(&pair->side[RIGHT]), i == 0);
+		pair_free(pair);
+	}
+}
+
 /* ---- message 3 ---- */
 
 struct unsealed {
@@ -520,6 +567,7 @@ static const struct unit_case cases[] = {
 	{ "proposals that differ are named at both ends", wrong_proposal },
 	{ "a gateway that proves to be another one is refused", wrong_id_of_gateway },
 	{ "a forged answer with another name ends nothing", forged_id },
+	{ "message 1 with the cookies of an answer or a refusal is harmless (CVE-2023-30570)", cookie_of_refusal },
 	{ "message 3 in the clear is taken, and a notify beside it is not", message3_in_clear },
 	{ "message 3 that is lost is sent again until something comes back", message3_lost },
 	{ "message 3 of a renewal that is lost costs no packet, whoever begins", message3_lost_in_renewal },
