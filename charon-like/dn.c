@@ -7,9 +7,6 @@
 
 #include <ctype.h>
 
-/* T61String is read as Latin-1, whose upper half is two octets of UTF-8 each; and there is one for the kind. */
-enum { FOLDED_MAX = 2 * IDENTITY_DATA_MAX + 1 };
-
 /* RFC 3629 3: beyond it there are no characters. */
 enum { CHARACTER_MAX = 0x10ffff };
 
@@ -103,25 +100,33 @@ int dn_read(struct dn *out, struct bytes der)
 
 /* ---- compared ---- */
 
-/* How many octets a character of the type has; 0: it is no string, or not a whole number of them. */
-static size_t character_len(const struct dn_part *part)
+/* How many octets a character of the type has; 0: it is no string. */
+static size_t character_len(uint8_t tag)
 {
-	size_t len = 0;
-
-	switch (part->tag) {
+	switch (tag) {
 	case DER_UTF8: case DER_NUMERIC: case DER_PRINTABLE: case DER_T61: case DER_IA5: case DER_VISIBLE:
-		len = 1;
-		break;
+		return 1;
 	case DER_BMP:
-		len = 2;
-		break;
+		return 2;
 	case DER_UNIVERSAL:
-		len = 4;
-		break;
+		return 4;
 	default:
-		break;
+		return 0;
 	}
-	return len && part->value.len % len == 0 ? len : 0;
+}
+
+/* A string, and of whole characters that there are. */
+static bool is_string(const struct dn_part *part)
+{
+	size_t len = character_len(part->tag);
+	struct reader r = reader_over(part->value);
+
+	if (!len || part->value.len % len)
+		return false;
+	while (len == 4 && reader_left(&r))
+		if (read_u32(&r) > CHARACTER_MAX)
+			return false;
+	return true;
 }
 
 static void put_utf8(struct writer *w, uint32_t c)
@@ -142,73 +147,108 @@ static void put_utf8(struct writer *w, uint32_t c)
 		put_u8(w, (uint8_t)(0x80 | (c & 0x3f)));
 }
 
+/* The octets of the next character in UTF-8. T61String is read as Latin-1, as others do. */
+static void put_character(struct writer *w, struct reader *r, uint8_t tag)
+{
+	size_t len = character_len(tag);
+
+	if (len == 1 && tag != DER_T61)
+		put_u8(w, read_u8(r));
+	else
+		put_utf8(w, (uint32_t)read_number(r, len));
+}
+
 bool dn_part_utf8(struct writer *w, const struct dn_part *part)
 {
-	size_t len = character_len(part);
 	struct reader r = reader_over(part->value);
 
-	if (!len)
+	if (!is_string(part))
 		return false;
-	if (len == 1 && part->tag != DER_T61)
-		put_bytes(w, part->value);
-	else
-		while (reader_left(&r)) {
-			uint32_t c = (uint32_t)read_number(&r, len);
-
-			if (c > CHARACTER_MAX)
-				return false;
-			put_utf8(w, c);
-		}
+	while (reader_left(&r))
+		put_character(w, &r, part->tag);
 	return true;
+}
+
+/* The octets of a string as they are compared, one by one: certificates have names of any length. */
+struct folded {
+	struct reader r;
+	uint8_t tag;
+	uint8_t octets[4];           /* of the character that is given out           */
+	size_t at, count;
+	bool has_begun;
+	int held;                    /* what comes after a blank; -1: nothing        */
+};
+
+static struct folded folded_of(const struct dn_part *part)
+{
+	return (struct folded){ .r = reader_over(part->value), .tag = part->tag, .held = -1 };
+}
+
+static int octet_next(struct folded *f)
+{
+	if (f->at == f->count) {
+		struct writer w = writer_over(f->octets, sizeof(f->octets));
+
+		if (!reader_left(&f->r))
+			return -1;
+		put_character(&w, &f->r, f->tag);
+		f->at = 0;
+		f->count = w.used;
+	}
+	uint8_t octet = f->octets[f->at++];
+	return octet < 0x80 ? tolower(octet) : octet;
 }
 
 /*
  * RFC 5280 7.1 by RFC 4518: no case, no blanks at the ends, one where there are more. Only ASCII letters lose their case: of others, and of
- * characters that look or are composed alike, octets have to be equal, so at worst what is equal to a reader is refused.
+ * characters that look or are composed alike, octets have to be equal, so at worst what is equal to a reader is refused. -1: the end.
  */
-static void part_fold(struct writer *w, const struct dn_part *part)
+static int folded_next(struct folded *f)
 {
-	uint8_t text[FOLDED_MAX];
-	struct writer plain = writer_over(text, sizeof(text));
-	bool has_gap = false;
+	int octet = f->held;
 
-	if (!dn_part_utf8(&plain, part) || plain.failed) {
-		/* No value has tag 0, so no string is equal to what is none. */
-		put_u8(w, part->tag);
-		put_bytes(w, part->value);
-		return;
+	f->held = -1;
+	if (octet < 0)
+		octet = octet_next(f);
+	bool is_blank = octet == ' ';
+	while (octet == ' ')
+		octet = octet_next(f);
+	if (octet >= 0 && is_blank && f->has_begun) {
+		f->held = octet;
+		return ' ';
 	}
-	put_u8(w, 0);
-	size_t start = w->used;
-	for (size_t i = 0; i < plain.used; i++) {
-		if (text[i] == ' ') {
-			has_gap = w->used > start;
-			continue;
-		}
-		if (has_gap)
-			put_u8(w, ' ');
-		has_gap = false;
-		put_u8(w, (uint8_t)(text[i] < 0x80 ? tolower(text[i]) : text[i]));
-	}
+	f->has_begun = true;
+	return octet;
+}
+
+static bool strings_match(const struct dn_part *left, const struct dn_part *right)
+{
+	struct folded l = folded_of(left), r = folded_of(right);
+	int octet;
+
+	do {
+		octet = folded_next(&l);
+		if (octet != folded_next(&r))
+			return false;
+	} while (octet >= 0);
+	return true;
+}
+
+static bool values_match(const struct dn_part *left, const struct dn_part *right)
+{
+	if (is_string(left) && is_string(right))
+		return strings_match(left, right);
+	return left->tag == right->tag && bytes_equal(left->value, right->value);
 }
 
 static bool is_star(const struct dn_part *part)
 {
-	return character_len(part) == 1 && part->value.len == 1 && part->value.at[0] == '*';
+	return character_len(part->tag) == 1 && part->value.len == 1 && part->value.at[0] == '*';
 }
 
 static bool part_matches(const struct dn_part *pattern, bool is_wildcard, const struct dn_part *part)
 {
-	uint8_t left[FOLDED_MAX], right[FOLDED_MAX];
-	struct writer l = writer_over(left, sizeof(left)), r = writer_over(right, sizeof(right));
-
-	if (!bytes_equal(pattern->oid, part->oid))
-		return false;
-	if (is_wildcard)
-		return true;
-	part_fold(&l, pattern);
-	part_fold(&r, part);
-	return !l.failed && !r.failed && bytes_equal(writer_bytes(&l), writer_bytes(&r));
+	return bytes_equal(pattern->oid, part->oid) && (is_wildcard || values_match(pattern, part));
 }
 
 /* One relative name of each: as many parts, and each of the pattern's finds one of its own. Those without a wildcard choose first. */
@@ -281,6 +321,17 @@ bool dn_matches(struct bytes pattern, unsigned match, struct bytes name)
 	return true;
 }
 
+static void put_folded(struct writer *w, const struct dn_part *part)
+{
+	struct folded f = folded_of(part);
+
+	if (!is_string(part))
+		put_bytes(w, part->value);
+	else
+		for (int octet = folded_next(&f); octet >= 0; octet = folded_next(&f))
+			put_u8(w, (uint8_t)octet);
+}
+
 /* Parts of one relative name stand in the order of their DER, which the types of strings change; then only how many there are counts. */
 void dn_key(struct writer *w, struct bytes der)
 {
@@ -297,6 +348,6 @@ void dn_key(struct writer *w, struct bytes der)
 		if (parts > 1)
 			continue;
 		put_bytes(w, dn.at[dn.first[i]].oid);
-		part_fold(w, &dn.at[dn.first[i]]);
+		put_folded(w, &dn.at[dn.first[i]]);
 	}
 }

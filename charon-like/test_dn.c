@@ -324,6 +324,35 @@ static void names_are_compared_as_a_whole(void)
 		  !fits("CN=moon.example", 0, "CN=#0c0e6d6f6f6e2e6578616d706c650000"));
 }
 
+/* The names of certificates have no bound but that of their reader, and blanks could hide that they are equal. */
+static void long_names_are_compared(void)
+{
+	enum { LONG = 20000 };
+	static const uint8_t head[] = { 0x30, 0x82, 0, 0, 0x31, 0x82, 0, 0, 0x30, 0x82, 0, 0, 6, 3, 0x55, 4, 10, 0x0c, 0x82, 0, 0 };
+	uint8_t *der = malloc(sizeof(head) + LONG);
+	struct der moon;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(der);
+	memcpy(der, head, sizeof(head));
+	memset(der + sizeof(head), ' ', LONG);
+	memcpy(der + sizeof(head) + LONG - 4, "mOOn", 4);
+	static const uint8_t at[][2] = { { 2, 4 }, { 6, 8 }, { 10, 12 }, { 19, 21 } };
+	for (size_t i = 0; i < COUNT(at); i++) {
+		size_t len = sizeof(head) + LONG - at[i][1];
+
+		der[at[i][0]] = (uint8_t)(len >> 8);
+		der[at[i][0] + 1] = (uint8_t)len;
+	}
+	struct bytes name = bytes_of(der, sizeof(head) + LONG);
+	CU_ASSERT(dn_matches(from_text(&moon, "O=moon"), 0, name) && dn_matches(name, 0, name) && dn_matches(name, 0, moon.at));
+	der[sizeof(head) + LONG - 1] = 'm';
+	CU_ASSERT(!dn_matches(moon.at, 0, name));
+	struct dn dn;
+	char out[IDENTITY_TEXT_MAX];
+	CU_ASSERT(dn_read(&dn, name) == 0 && strlen(dn_text(out, sizeof(out), &dn)) < sizeof(out));
+	free(der);
+}
+
 static void text_has_an_end(void)
 {
 	static const char *const pieces[] = { "CN=a,", "CN=a+", "\\,", "1.", "=", "CN=\"", "/CN=", "\\41", "#", "CN=#0c", " ", "a" };
@@ -372,6 +401,7 @@ static const struct unit_case cases[] = {
 	{ "what is not DER is refused", what_is_not_der_is_refused },
 	{ "a name has at most 64 attributes", many_attributes_are_bounded },
 	{ "names are equal only as a whole", names_are_compared_as_a_whole },
+	{ "names of any length are compared", long_names_are_compared },
 	{ "text longer than any name is refused", text_has_an_end },
 	{ "long text loses its middle, and no text has control characters", long_text_loses_its_middle },
 };
