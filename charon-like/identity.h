@@ -78,14 +78,6 @@ enum { CERTIFIED_TEXT_MAX = 480 };
 bool certified_has(const struct certified *by, const struct identity *wanted, unsigned match);
 /* "C=CH, CN=gw (DN), gw.example (FQDN) and 3 more"; "no name at all". Returns `out`. */
 const char *certified_text(char out[CERTIFIED_TEXT_MAX], const struct certified *by);
-/*
- * Whether a peer with this certificate, that has proved to hold it, is whom a connection expects: what it sent as its ID is one of the names (RFC
- * 4945 3.1.1 to 3.1.5; else the certificate says nothing of who it is), and `wanted` names that one or another of them. If not, `why` has whom the
- * peer says it is, who is expected, and all that the certificate has. A peer with a whole range or everybody as `wanted` still has to send
- * an ID that it has.
- */
-bool certified_accepts(const struct certified *by, const struct identity *sent, const struct identity *wanted, unsigned match, char *why,
-		       size_t size);
 /* Who the holder is when nobody says: the subject, else the first alternative name; type 0 without any. Borrowed. */
 struct identity certified_default(const struct certified *by);
 

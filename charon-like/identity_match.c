@@ -216,26 +216,6 @@ bool certified_has(const struct certified *by, const struct identity *wanted, un
 	return wanted->type == 0;
 }
 
-bool certified_accepts(const struct certified *by, const struct identity *sent, const struct identity *wanted, unsigned match, char *why,
-		       size_t size)
-{
-	bool is_his = sent->type && certified_has(by, sent, 0);
-	char theirs[IDENTITY_TEXT_MAX], ours[IDENTITY_TEXT_MAX], all[CERTIFIED_TEXT_MAX], hint[IDENTITY_WHY_MAX];
-
-	if (is_his && certified_has(by, wanted, match))
-		return true;
-	identity_text(theirs, sent);
-	certified_text(all, by);
-	identity_hint(hint, wanted, match, sent);
-	if (is_his)
-		snprintf(why, size, "the peer is %s, expected is %s; its certificate has %s: %s", theirs, identity_text(ours, wanted), all,
-			 hint[0] ? hint : "correct id= of <remote>, or the peer has the wrong certificate");
-	else
-		snprintf(why, size, "the peer says it is %s, which is not in its certificate; that has %s: correct the peer's own ID, or its certificate",
-			 theirs, all);
-	return false;
-}
-
 struct identity certified_default(const struct certified *by)
 {
 	struct identity name = { .type = 0 };

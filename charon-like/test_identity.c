@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* test_identity.c - identities and phase 2 selectors: from text, on the wire, compared. */
-#include "events.h"
 #include "identity.h"
 
 #include "unit.h"
@@ -264,40 +263,6 @@ static void a_certificate_has_many_names(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(out, " more"));
 }
 
-static bool accepts(const struct certified *by, const char *sent, const char *wanted, unsigned match, char why[EVENT_TEXT_MAX])
-{
-	struct identity s, w;
-	char ignored[IDENTITY_WHY_MAX];
-
-	CU_ASSERT(identity_parse(&s, sent) == 0 && identity_parse_as(&w, wanted, match | MATCH_RANGES, ignored) == 0);
-	why[0] = '\0';
-	bool does = certified_accepts(by, &s, &w, match, why, EVENT_TEXT_MAX);
-	identity_free(&s);
-	identity_free(&w);
-	return does;
-}
-
-static void a_peer_is_whom_its_certificate_names(void)
-{
-	static const uint8_t subject[] = "\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01" "a";
-	const struct identity names[] = { { ID_FQDN, bytes_text("gw.example") }, { ID_IPV4_ADDR, bytes_of("\xc0\0\2\1", 4) } };
-	struct certified by = { bytes_of(subject, sizeof(subject) - 1), names, COUNT(names) };
-	char why[EVENT_TEXT_MAX];
-
-	CU_ASSERT(accepts(&by, "CN=a", "CN=a", 0, why) && accepts(&by, "CN=a", "GW.example", 0, why) && accepts(&by, "gw.example", "CN=a", 0, why));
-	CU_ASSERT(accepts(&by, "192.0.2.1", "192.0.2.0/24", 0, why) && accepts(&by, "CN=a", "%any", 0, why) && accepts(&by, "CN=a", "*.example", 1, why));
-	CU_ASSERT(!accepts(&by, "gw.example", "gx.example", 0, why));
-	CU_ASSERT_STRING_EQUAL(why, "the peer is gw.example (FQDN), expected is gx.example (FQDN); its certificate has CN=a (DN), gw.example (FQDN), "
-			       "192.0.2.1 (IPv4): correct id= of <remote>, or the peer has the wrong certificate");
-	/* Who claims another name than its own is nobody, whoever is expected. */
-	CU_ASSERT(!accepts(&by, "gx.example", "gw.example", 0, why));
-	CU_ASSERT(!accepts(&by, "gx.example", "%any", 0, why) && !accepts(&by, "%any", "%any", 0, why) && !accepts(&by, "keyid:a", "%any", 0, why));
-	CU_ASSERT(!accepts(&by, "gx.example", "gx.example", 0, why));
-	CU_ASSERT_STRING_EQUAL(why, "the peer says it is gx.example (FQDN), which is not in its certificate; that has CN=a (DN), gw.example (FQDN), "
-			       "192.0.2.1 (IPv4): correct the peer's own ID, or its certificate");
-	CU_ASSERT(!accepts(&by, "gw.example", "keyid:gw.example", 0, why) && strstr(why, "their types differ"));
-}
-
 static void copies_are_own(void)
 {
 	struct identity a, b, none = { .type = 0 };
@@ -478,7 +443,6 @@ static const struct unit_case cases[] = {
 	{ "identities that match have one key", identities_that_match_have_one_key },
 	{ "what nearly matches is told", what_nearly_matches_is_told },
 	{ "a certificate has its subject and its alternative names", a_certificate_has_many_names },
-	{ "a peer is whom its certificate names, or it is nobody", a_peer_is_whom_its_certificate_names },
 	{ "a copy has its own memory", copies_are_own },
 	{ "an identity's text has no control characters and fits", text_is_safe_and_fits },
 	{ "an identity goes over the wire", identity_goes_over_the_wire },

@@ -34,6 +34,7 @@ struct meant {
 	enum verdict verdict;        /* of the last whose identity fits             */
 	bool is_tried;               /* there was one                               */
 	struct auth_failure failure; /* of the first of these                       */
+	const struct certified *by;  /* the peer's certificate, for who expects another of its names than it sent; or NULL */
 };
 
 /* Of a method that is not keyed: whether the proof is taken depends on whom the connection trusts. */
@@ -47,6 +48,16 @@ static bool is_proven(struct meant *meant, const struct connection_settings *c)
 	return meant->verdict != STEP_DROP;
 }
 
+/*
+ * The peer's ID has to be in its certificate, which whoever checks that looks at as well; so another of the names there is the same peer's. Where its
+ * key is known without a certificate only the ID says who it is.
+ */
+static bool is_expected(const struct meant *meant, const struct connection_settings *c)
+{
+	return identity_fits(&c->remote_id, c->remote_match, &v1_phase1(meant->ex)->peer_id) ||
+	       (meant->by && !c->remote_key.spki.at && certified_has(meant->by, &c->remote_id, c->remote_match));
+}
+
 static bool is_meant(const struct connection_settings *c, void *arg)
 {
 	struct meant *meant = arg;
@@ -57,7 +68,7 @@ static bool is_meant(const struct connection_settings *c, void *arg)
 		return false;
 	for (size_t i = 0; i < c->proposals.count && !offers_it; i++)
 		offers_it = ike_transform_same(&c->proposals.at[i], &ph1->transform);
-	return offers_it && identity_fits(&c->remote_id, c->remote_match, &ph1->peer_id) && ph1->auth->fits(meant->ex, c, &ph1->peer_id) &&
+	return offers_it && is_expected(meant, c) && ph1->auth->fits(meant->ex, c, &ph1->peer_id) &&
 	       (ph1->auth->is_keyed || is_proven(meant, c));
 }
 
@@ -128,11 +139,11 @@ static const char *id_remedy(char out[IDENTITY_WHY_MAX], const struct phase1 *ph
 }
 
 /* What only who has the key can encrypt is authentic, and ends the exchange. */
-static enum verdict refuse_id(struct exchange *ex)
+static enum verdict refuse_id(struct exchange *ex, const struct certified *by)
 {
 	const struct phase1 *ph1 = v1_phase1(ex);
 	const struct connection_settings *c = ph1->connection;
-	char theirs[IDENTITY_TEXT_MAX], ours[IDENTITY_TEXT_MAX], hint[IDENTITY_WHY_MAX], why[EVENT_TEXT_MAX];
+	char theirs[IDENTITY_TEXT_MAX], ours[IDENTITY_TEXT_MAX], hint[IDENTITY_WHY_MAX], names[CERTIFIED_TEXT_MAX], why[EVENT_TEXT_MAX];
 
 	identity_text(theirs, &ph1->peer_id);
 	/* As responder of Main Mode (RFC 2409 5.4); with another key the peer would not have come so far. */
@@ -140,32 +151,58 @@ static enum verdict refuse_id(struct exchange *ex)
 		snprintf(why, sizeof(why), "the peer says it is %s, which has another secret than the one that was chosen by its address, for "
 			 "connection %s, before it said so: give both ids the same, or it a connection with its own address and id", theirs, c->name);
 	else
-		snprintf(why, sizeof(why), "the peer says it is %s, connection %s expects %s: %s", theirs, c->name, identity_text(ours, &c->remote_id),
-			 id_remedy(hint, ph1));
+		snprintf(why, sizeof(why), "the peer says it is %s%s%s, connection %s expects %s: %s", theirs, by ? " and has a certificate for " : "",
+			 by ? certified_text(names, by) : "", c->name, identity_text(ours, &c->remote_id), id_remedy(hint, ph1));
 	return ph1->auth->is_keyed ? ex_abort(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch", "%s", why)
 				   : ex_refuse(ex, NOTIFY_INVALID_ID_INFORMATION, "id-mismatch", "%s", why);
 }
 
 /* As responder there may be several whom the ID fits; as initiator it is the one that we began with. */
-static enum verdict find_connection(struct exchange *ex, struct meant *meant)
+static const struct connection_settings *choose_connection(struct exchange *ex, struct meant *meant)
 {
-	struct phase1 *ph1 = v1_phase1(ex);
-	const struct connection_settings *c = ph1->connection;
+	const struct phase1 *ph1 = v1_phase1(ex);
 
 	/* The ID chose it before, and the key with it. */
 	if (ex->role == RESPONDER && ph1->is_named && ph1->auth->is_keyed)
-		return check_place(ex);
+		return ph1->connection;
 	if (ex->role == RESPONDER)
-		c = settings_match(ex->sa->settings, &ex->sa->local, &ex->sa->remote, is_meant, meant);
-	else if (!identity_fits(&c->remote_id, c->remote_match, &ph1->peer_id) || !(ph1->auth->is_keyed || is_proven(meant, c)))
-		c = NULL;
+		return settings_match(ex->sa->settings, &ex->sa->local, &ex->sa->remote, is_meant, meant);
+	return is_expected(meant, ph1->connection) && (ph1->auth->is_keyed || is_proven(meant, ph1->connection)) ? ph1->connection : NULL;
+}
+
+static enum verdict take_connection(struct exchange *ex, struct meant *meant, const struct connection_settings *c)
+{
 	if (!c && meant->is_tried)
 		return ex_refuse(ex, NOTIFY_AUTHENTICATION_FAILED, meant->failure.code, "%s", meant->failure.why);
 	if (!c)
-		return refuse_id(ex);
+		return refuse_id(ex, meant->by);
 	TRY(meant->verdict);
-	ph1->connection = c;
+	v1_phase1(ex)->connection = c;
 	return ex->role == RESPONDER ? check_place(ex) : STEP_OK;
+}
+
+static enum verdict find_connection(struct exchange *ex, struct meant *meant)
+{
+	const struct connection_settings *c = choose_connection(ex, meant);
+	struct cert_list certs = { NULL, 0 };
+	char why[WHY_MAX];
+
+	if (c || meant->is_tried || v1_phase1(ex)->auth->is_keyed)
+		return take_connection(ex, meant, c);
+	/* Nobody expects the ID itself, but maybe who is called so. */
+	if (v1_read_certs(ex, &certs, why) < 0)
+		return ex_fault(ex, "no room for certificates", FAULT_MEMORY);
+	const struct certificate *leaf = certs.count ? certs.at[0] : NULL;
+	struct certified by = { .names = NULL };
+	if (leaf) {
+		by = (struct certified){ leaf->subject, leaf->names, leaf->name_count };
+		meant->by = &by;
+		c = choose_connection(ex, meant);
+	}
+	enum verdict verdict = take_connection(ex, meant, c);
+	meant->by = NULL;
+	cert_list_free(&certs);
+	return verdict;
 }
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_pairs_certs.c - phase 1 with certificates: who sends them when, which are taken, and the line for each that is not. */
+#include <gnutls/abstract.h>
 #include <time.h>
 
 #include "auth.h"
@@ -47,6 +48,17 @@ static void cert_files(const char *name, const struct pki_cert *cert, const stru
 	file_add(path, text_of(key));
 }
 
+static void public_key_file(const char *name, const struct pki_cert *cert)
+{
+	gnutls_pubkey_t key;
+	gnutls_datum_t pem;
+
+	if (gnutls_pubkey_init(&key) < 0 || gnutls_pubkey_import_x509(key, cert->crt, 0) < 0 || gnutls_pubkey_export2(key, GNUTLS_X509_FMT_PEM, &pem) < 0)
+		abort();
+	gnutls_pubkey_deinit(key);
+	file_add(name, text_of(pem));
+}
+
 static void make(struct pki_cert *out, struct pki_spec spec, const struct pki_cert *issuer)
 {
 	int64_t now = time(NULL);
@@ -79,6 +91,7 @@ static void make_all(void)
 	cert_files("between", &between, NULL);
 	cert_files("left", &left, &between);
 	cert_files("left-alone", &left, NULL);
+	public_key_file("left.pub", &left);
 	cert_files("right", &right, NULL);
 	cert_files("right-of-other", &right_of_other, NULL);
 	cert_files("expired", &expired, NULL);
@@ -148,6 +161,9 @@ static const struct {
 	  { LEFT_CERT, "id=\"O=Example,CN=right\"", ROOT }, { RIGHT_CERT, "id=\"%any\"", ROOT }, true, true },
 	{ "any name of the certificate is an identity",
 	  { LEFT_CERT "id=\"192.0.2.1\"", "id=\"gw@right.example\"", ROOT }, { RIGHT_CERT "id=\"gw@right.example\"", "", ROOT }, true, true },
+	{ "who is expected by another of its names than it sends",
+	  { LEFT_CERT, "id=\"gw@right.example\"", ROOT }, { RIGHT_CERT "id=\"right.example\"", "id=\"*.example\" id-match=\"wildcards\"", ROOT }, true, true },
+	{ "who is expected by its address, and has that in its certificate", { LEFT_CERT, TO_RIGHT, ROOT }, { RIGHT_CERT, "", ROOT }, true, true },
 	{ "sent always", { LEFT_CERT "send-cert=\"always\" id=\"left.example\"", TO_RIGHT, ROOT }, { RIGHT_CERT "send-cert=\"always\" id=\"right.example\"", TO_LEFT, ROOT },
 	  true, true },
 	{ "who has the other's certificate asks for none, and is sent none",
@@ -248,7 +264,10 @@ static const struct {
 	{ "the default identity is not that of the certificate", { "key=\"bare.key\" cert=\"bare.pem\" id=\"192.0.2.1\"", TO_RIGHT, ROOT },
 	  { RIGHT_CERT "id=\"right.example\"", "", ROOT }, RIGHT, "id-not-in-cert", "CN=bare" },
 	{ "another identity than is expected", { LEFT_CERT "id=\"left.example\"", TO_RIGHT, ROOT }, { RIGHT_CERT "id=\"right.example\"", "id=\"other.example\"", ROOT },
-	  RIGHT, "id-mismatch", "the peer says it is left.example (FQDN), connection t expects other.example (FQDN)" },
+	  RIGHT, "id-mismatch", "the peer says it is left.example (FQDN) and has a certificate for O=Example, CN=left (DN), left.example (FQDN), "
+	  "192.0.2.1 (IPv4), connection t expects other.example (FQDN): correct id=" },
+	{ "another name of a certificate, where the key is known without", { LEFT_CERT "send-cert=\"always\" id=\"192.0.2.1\"", TO_RIGHT, ROOT },
+	  { RIGHT_CERT "send-cert=\"always\" id=\"right.example\"", "public-key=\"left.pub\" " TO_LEFT, "" }, RIGHT, "id-mismatch", "connection t expects left.example" },
 	{ "another key than that of the certificate", { LEFT_CERT "send-cert=\"never\" id=\"left.example\"", TO_RIGHT, ROOT },
 	  { RIGHT_CERT "id=\"right.example\"", "cert=\"bare.pem\"", "" }, RIGHT, "bad-signature",
 	  "is not by the private key of the peer's certificate" },
