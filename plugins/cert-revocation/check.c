@@ -443,6 +443,12 @@ static bool forget(void *state, struct cert_waiter *waiter)
 
 /* ---- for a person ---- */
 
+/* A place that was not asked, since another knew enough. */
+static bool is_unasked(const struct document *d)
+{
+	return d->state == IDLE && !d->content && !d->tried;
+}
+
 static void describe(struct revocation_entry *e, const struct document *d, char about[WHO_MAX])
 {
 	const struct content *content = d->content;
@@ -485,6 +491,8 @@ static void each(void *state, void (*visit)(void *arg, const struct revocation_e
 	HASH_ITER(hh, store->documents, d, next) {
 		struct revocation_entry entry;
 
+		if (is_unasked(d))
+			continue;
 		describe(&entry, d, about);
 		visit(arg, &entry);
 	}
@@ -499,6 +507,8 @@ static int refresh(void *state, struct cert_waiter *waiter)
 
 	pthread_mutex_lock(&store->lock);
 	HASH_ITER(hh, store->documents, d, next) {
+		if (is_unasked(d))
+			continue;
 		if (d->state == IDLE)
 			d->is_forced = true;
 		is_any |= store_want(store, d, NULL, 0);

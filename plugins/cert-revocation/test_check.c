@@ -408,8 +408,15 @@ static void ocsp_nonce_required(void)
 
 /* ---- both ---- */
 
+static void count_entry(void *arg, const struct revocation_entry *entry)
+{
+	CU_ASSERT_STRING_EQUAL(entry->kind, "OCSP");
+	++*(unsigned *)arg;
+}
+
 static void falls_back(void)
 {
+	unsigned count = 0;
 	const struct made_crl_spec crl = { .signer = &root, .entries = { { .cert = &by_crl, .reason = 1 } } };
 	const struct made_answer_spec unknown = { .signer = &root, .about = &by_both, .issuer = &root, .status = V_OCSP_CERTSTATUS_UNKNOWN };
 	const struct made_answer_spec fine = { .signer = &root, .about = &by_both, .issuer = &root };
@@ -432,6 +439,12 @@ static void falls_back(void)
 	bench_answer(OCSP_URL, &fine);
 	bench_chain(&by_both, &root);
 	CU_ASSERT_EQUAL(bench_ask(), 0);
+	CU_ASSERT_EQUAL(bench_asked(CRL_URL), 0);
+	/* What was not asked is neither listed nor fetched again. */
+	CU_ASSERT_EQUAL(bench.ops->refresh(bench.store, NULL), CHECK_WAITS);
+	CU_ASSERT(bench_until(bench_is_idle));
+	bench.ops->each(bench.store, count_entry, &count);
+	CU_ASSERT_EQUAL(count, 1);
 	CU_ASSERT_EQUAL(bench_asked(CRL_URL), 0);
 	bench_close();
 }

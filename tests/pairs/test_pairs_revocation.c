@@ -10,9 +10,9 @@
 #include "pki.h"
 #include "web_server.h"
 
-enum { FILES_MAX = 12, BEFORE = 100, MEANWHILE = 200, MANY = 500, DOCUMENT_MAX = 400 * MANY + 4096 };
+enum { FILES_MAX = 16, BEFORE = 100, MEANWHILE = 200, MANY = 500, DOCUMENT_MAX = 400 * MANY + 4096 };
 
-static struct pki_cert root, slow, right, left, lost, hanging;
+static struct pki_cert root, slow, stranger, right, left, lost, hanging, told, strange;
 static gnutls_datum_t root_crl;
 static struct pair_file files[FILES_MAX + 1];
 static size_t file_count;
@@ -53,13 +53,18 @@ static void make(struct pki_cert *out, struct pki_spec spec, const struct pki_ce
 static void make_all(void)
 {
 	const struct pki_cert *revoked[] = { &lost };
+	static char url[64];
 
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/told", server.port);
 	make(&root, (struct pki_spec){ .dn = "CN=root", .role = PKI_CA }, NULL);
 	make(&slow, (struct pki_spec){ .dn = "CN=slow", .role = PKI_CA }, NULL);
 	make(&right, (struct pki_spec){ .dn = "CN=right", .names = NAMES("dns:right.example") }, &root);
 	make(&left, (struct pki_spec){ .dn = "CN=left", .names = NAMES("dns:left.example") }, &root);
 	make(&lost, (struct pki_spec){ .dn = "CN=lost", .names = NAMES("dns:left.example") }, &root);
 	make(&hanging, (struct pki_spec){ .dn = "CN=hanging", .names = NAMES("dns:left.example") }, &slow);
+	make(&stranger, (struct pki_spec){ .dn = "CN=slow", .role = PKI_CA }, NULL);
+	make(&told, (struct pki_spec){ .dn = "CN=told", .names = NAMES("dns:left.example"), .crl_url = url }, &slow);
+	make(&strange, (struct pki_spec){ .dn = "CN=strange", .names = NAMES("dns:left.example"), .crl_url = url }, &stranger);
 	root_crl = pki_crl_at(&root, revoked, 1, 1, time(NULL) - PKI_DAY, time(NULL) + PKI_DAY);
 	add_files("root", &root);
 	add_files("slow", &slow);
@@ -67,6 +72,8 @@ static void make_all(void)
 	add_files("left", &left);
 	add_files("lost", &lost);
 	add_files("hanging", &hanging);
+	add_files("told", &told);
+	add_files("strange", &strange);
 }
 
 static void serve(struct web_request *request)
@@ -96,21 +103,31 @@ static void serve(struct web_request *request)
 /* Nothing of the machine's is read or written. */
 static const struct config_attribute attributes[] = { { "name", "cert-revocation" }, { "cache", "none" }, { "crls", "none" }, { "crl-size", "1048576" } };
 static const struct config_node node = { .name = "plugin", .file = "test", .attributes = attributes, .attribute_count = COUNT(attributes), .text = "" };
-static const struct config_node *const children[] = { &node };
-static const struct config_node top = { .name = "keyferry", .file = "test", .children = children, .child_count = 1, .text = "" };
+/* So that what a certificate names could be reached. */
+static const struct config_attribute fetch_attributes[] = { { "name", "fetch-curl" }, { "allow", "127.0.0.1" } };
+static const struct config_node fetch_node = {
+	.name = "plugin", .file = "test", .attributes = fetch_attributes, .attribute_count = COUNT(fetch_attributes), .text = "",
+};
+static const struct config_node *const children[] = { &node, &fetch_node };
+static const struct config_node top = { .name = "keyferry", .file = "test", .children = children, .child_count = COUNT(children), .text = "" };
 
-/* On the left "t" with the certificate `name`, and "h" from another address with one of the slow authority. */
-static struct pair *pair_of(const char *name, const char *path, const char *policy)
+/*
+ * On the left "t" with the certificate `name`, and "h" from another address with `other`, of the slow authority, whose CRL is at `path`
+ * ("": no place is configured).
+ */
+static struct pair *pair_with(const char *name, const char *other, const char *path, const char *policy)
 {
-	char document[SIDES][4096];
+	char document[SIDES][4096], place[128] = "";
 
+	if (path[0])
+		snprintf(place, sizeof(place), "crl=\"http://127.0.0.1:%u%s\" ", server.port, path);
 	snprintf(document[LEFT], sizeof(document[LEFT]), "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\"><local address=\"192.0.2.1\" "
 		 "id=\"left.example\" key=\"%s.key\" cert=\"%s.pem\"/><remote address=\"192.0.2.2\" id=\"right.example\"/><phase1 auth=\"signature\" "
 		 "proposals=\"aes128-sha256-curve25519\"/><child name=\"c\" proposals=\"aes128gcm16\" local=\"10.1.0.0/24\" remote=\"10.2.0.0/24\"/></connection>"
-		 "<connection name=\"h\" dpd=\"no\"><local address=\"192.0.2.3\" id=\"left.example\" key=\"hanging.key\" cert=\"hanging.pem\" send-cert=\"always\"/>"
+		 "<connection name=\"h\" dpd=\"no\"><local address=\"192.0.2.3\" id=\"left.example\" key=\"%s.key\" cert=\"%s.pem\" send-cert=\"always\"/>"
 		 "<remote address=\"192.0.2.2\" id=\"right.example\"/><phase1 auth=\"signature\" proposals=\"aes128-sha256-curve25519\"/>"
 		 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.3.0.0/24\" remote=\"10.2.0.0/24\"/></connection>"
-		 "<ca name=\"root\" file=\"root.pem\" revocation=\"off\"/></keyferry>", name, name);
+		 "<ca name=\"root\" file=\"root.pem\" revocation=\"off\"/></keyferry>", name, name, other, other);
 	snprintf(document[RIGHT], sizeof(document[RIGHT]), "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\"><local address=\"192.0.2.2\" "
 		 "id=\"right.example\" key=\"right.key\" cert=\"right.pem\"/><remote address=\"192.0.2.1\" id=\"left.example\" ca=\"root\"/><phase1 "
 		 "auth=\"signature\" proposals=\"aes128-sha256-curve25519\"/><child name=\"c\" proposals=\"aes128gcm16\" local=\"10.2.0.0/24\" remote=\"10.1.0.0/24\"/>"
@@ -118,9 +135,14 @@ static struct pair *pair_of(const char *name, const char *path, const char *poli
 		 "<remote address=\"192.0.2.3\" id=\"left.example\" ca=\"slow\"/><phase1 auth=\"signature\" proposals=\"aes128-sha256-curve25519\"/><child name=\"c\" "
 		 "proposals=\"aes128gcm16\" local=\"10.2.0.0/24\" remote=\"10.3.0.0/24\"/></connection>"
 		 "<ca name=\"root\" file=\"root.pem\" crl=\"http://127.0.0.1:%u/root.crl\" revocation=\"strict\"/>"
-		 "<ca name=\"slow\" file=\"slow.pem\" crl=\"http://127.0.0.1:%u%s\" revocation=\"%s\"/></keyferry>", server.port, server.port, path, policy);
+		 "<ca name=\"slow\" file=\"slow.pem\" %srevocation=\"%s\"/></keyferry>", server.port, place, policy);
 	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = "", .right_psk = "", .files = files, .root = &top };
 	return pair_new(&options);
+}
+
+static struct pair *pair_of(const char *name, const char *path, const char *policy)
+{
+	return pair_with(name, "hanging", path, policy);
 }
 
 /* A millisecond of the pair's for one of ours at least, until it is so, for ten seconds. */
@@ -185,6 +207,28 @@ static void server_faults(void)
 		CU_ASSERT(side_said(&pair->side[RIGHT], "revocation=\"if-possible\" lets it pass"));
 		pair_free(pair);
 	}
+}
+
+/* CVE-2022-40617: else anybody could have us fetch from where he likes, before we know him. */
+static void strangers_name_no_place(void)
+{
+	struct pair *pair = pair_with("left", "told", "", "strict");
+	unsigned before = atomic_load(&server.requests);
+
+	CU_ASSERT_EQUAL(side_up(&pair->side[LEFT], "h", NULL), 0);
+	CU_ASSERT(run_until(pair, is_refused));
+	CU_ASSERT_STRING_EQUAL(pair->side[RIGHT].last_code, "revocation-unreachable");
+	CU_ASSERT_EQUAL(atomic_load(&server.requests), before + 1);
+	pair_free(pair);
+	pair = pair_with("left", "strange", "", "strict");
+	CU_ASSERT_EQUAL(side_up(&pair->side[LEFT], "h", NULL), 0);
+	CU_ASSERT(run_until(pair, is_refused));
+	CU_ASSERT_STRING_NOT_EQUAL(pair->side[RIGHT].last_code, "revocation-unreachable");
+	pair_run(pair, 1000);
+	usleep(200000);
+	pair_run(pair, 1000);
+	CU_ASSERT_EQUAL(atomic_load(&server.requests), before + 1);
+	pair_free(pair);
 }
 
 static double wall_ms(void)
@@ -293,16 +337,17 @@ static void one_fetch(void)
 static const struct unit_case cases[] = {
 	{ "a certificate that the CRL does not name is taken, and one that it names is refused", good_and_revoked },
 	{ "a CRL server that floods, redirects or breaks off is told of at once; strict refuses, if-possible takes", server_faults },
+	{ "what a certificate of a stranger names is not asked", strangers_name_no_place },
 	{ "while a CRL server hangs others negotiate, and who needs it ends by the deadline", hangs },
 	{ "500 negotiations with certificates of one authority fetch its CRL once", one_fetch },
 };
 
 int main(void)
 {
-	make_all();
 	server.serve = serve;
 	if (web_open(&server))
 		return EXIT_FAILURE;
+	make_all();
 	int status = unit_run("pairs-revocation", cases, COUNT(cases));
 	web_close(&server);
 	return status;
