@@ -69,7 +69,9 @@ enum verdict ex_refuse(struct exchange *ex, uint16_t notify, const char *code, c
 		log_at(&ex->ctx, LEVEL_DEBUG, code, "%s", text);
 		return STEP_DROP;
 	}
-	log_at(&ex->ctx, LEVEL_WARN, code, "%s", text);
+	/* The same message comes again and again. */
+	bool is_known = ex->refusal && strcmp(ex->refusal, text) == 0;
+	log_at(&ex->ctx, is_known ? LEVEL_DEBUG : LEVEL_WARN, code, "%s", text);
 	sa_publish_failure(ex->sa, exchange_child(ex), code, text, false);
 	keep_refusal(ex, code, text);
 	ex->notify = notify;
@@ -111,6 +113,13 @@ static const char *why_silent(const struct exchange *ex)
 	return sent->silence ? sent->silence : "check that the peer runs and that the network carries UDP 500 and 4500 both ways";
 }
 
+/* It was logged when it was refused; who waits is told that nothing better came. */
+static void say_refused(struct exchange *ex)
+{
+	log_debug(&ex->ctx, "nothing better came than what was refused %u times", ex->drops);
+	sa_publish_failure(ex->sa, exchange_child(ex), ex->refusal_code, ex->refusal, true);
+}
+
 void say_no_answer(struct exchange *ex)
 {
 	char peer[ADDRESS_TEXT_MAX], refused[48] = "", why[EVENT_TEXT_MAX] = "";
@@ -122,7 +131,7 @@ void say_no_answer(struct exchange *ex)
 	if (ex->role == RESPONDER && ex->mode->given_up)
 		ex->mode->given_up(ex, why, sizeof(why));
 	if (ex->refusal)
-		ex_abort(ex, 0, ex->refusal_code, "%s%s", ex->refusal, refused);
+		say_refused(ex);
 	else if (ex->sent && ex->row && !*why)
 		ex_abort(ex, 0, "no-answer", "no answer to message %zu from %s: sent %u times in %" PRIu64 " s%s%s%s; %s", ex->row,
 			 address_text(peer, &ex->sa->remote), ex->tries, seconds, refused, separator, hint, why_silent(ex));

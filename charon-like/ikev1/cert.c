@@ -11,6 +11,7 @@
 enum {
 	/* Beyond that one request for any certificate is sent instead: all of a system's bundle would not fit a datagram (RFC 4945 3.2.7.2). */
 	REQUESTS_SENT_MAX = 10,
+	REQUESTS_OCTETS_MAX = 2048,          /* of their names: message 4 goes in the clear, and in one datagram if it can */
 	REQUESTS_TAKEN_MAX = 64,             /* of an exchange; the others are not looked at */
 	ENCODING_SIZE = 1,
 };
@@ -60,7 +61,7 @@ enum verdict v1_take_requests(struct exchange *ex, const struct message *in)
 struct asked {
 	struct exchange *ex;
 	const struct certificate *at[REQUESTS_SENT_MAX];
-	size_t count;
+	size_t count, octets;
 	bool is_any;                 /* there are more */
 };
 
@@ -69,7 +70,8 @@ static void ask_for(struct asked *asked, const struct certificate *authority)
 	for (size_t i = 0; i < asked->count; i++)
 		if (bytes_equal(asked->at[i]->subject, authority->subject))
 			return;
-	if (asked->count == REQUESTS_SENT_MAX)
+	asked->octets += authority->subject.len;
+	if (asked->count == REQUESTS_SENT_MAX || asked->octets > REQUESTS_OCTETS_MAX)
 		asked->is_any = true;
 	else
 		asked->at[asked->count++] = authority;

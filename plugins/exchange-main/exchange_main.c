@@ -84,7 +84,7 @@ static enum verdict check_proof(struct exchange *ex, const struct message *in)
 #define MANY  (P(VID) | P(NATD) | P(CR) | P(CERT) | P(NOTIFY))
 
 #define SILENT_OFFER "check that the peer runs, has a connection for us, and that the network carries UDP 500 both ways"
-#define SILENT_PROOF "the peer could not read it or refused it: usually the PSKs differ, or it expects another ID; its log knows"
+#define SILENT_PROOF "the peer could not read it or refused it: usually the PSKs differ, it does not trust our certificate, or it expects another ID; its log knows"
 
 /* clang-format off */
 static const struct step steps[] = {
