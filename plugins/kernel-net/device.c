@@ -223,20 +223,29 @@ static bool has_prefix(const struct net_prefix *all, size_t count, const struct 
 	return false;
 }
 
+/*
+ * Linux takes the other addresses of a network along with the first one of it. So what is not wanted goes first, and after that all that are
+ * wanted are set, whether they were there or not.
+ */
 static int set_addresses(struct host_net *h, const struct device *device, const struct net_interface *i)
 {
 	void *at;
 	struct present present = { .index = device->index };
+	bool is_less = false;
 	int error = netlink_talk(&h->netlink, netlink_request(&h->netlink, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg), &at),
 				 take_address, &present);
 
+	for (size_t k = 0; k < present.count && !error; k++) {
+		if (has_prefix(i->prefixes, i->prefix_count, &present.at[k]))
+			continue;
+		is_less = true;
+		error = address_talk(h, RTM_DELADDR, device, &present.at[k]);
+		error = error == EADDRNOTAVAIL ? 0 : error;
+	}
 	for (size_t k = 0; k < i->prefix_count && !error; k++)
-		if (!has_prefix(present.at, present.count, &i->prefixes[k]))
+		if (is_less || !has_prefix(present.at, present.count, &i->prefixes[k]))
 			error = address_talk(h, RTM_NEWADDR, device, &i->prefixes[k]);
-	for (size_t k = 0; k < present.count && !error; k++)
-		if (!has_prefix(i->prefixes, i->prefix_count, &present.at[k]))
-			error = address_talk(h, RTM_DELADDR, device, &present.at[k]);
-	return error == EADDRNOTAVAIL ? 0 : error;
+	return error;
 }
 
 /* ---- all ---- */
