@@ -25,7 +25,7 @@ static void open_with_crl(const struct made_crl_spec *spec)
 /* ---- joins and waiting ---- */
 
 enum { ASKERS = 500 };
-static unsigned told;
+static unsigned told, good;
 
 static void count_news(struct cert_waiter *waiter)
 {
@@ -33,9 +33,18 @@ static void count_news(struct cert_waiter *waiter)
 	told++;
 }
 
-static bool all_told(void)
+static void ask_again(struct cert_waiter *waiter)
 {
-	return told == ASKERS;
+	bench.query.waiter = waiter;
+	int result = bench.ops->check(bench.store, &bench.query, &bench.failure);
+
+	CU_ASSERT(result == 0 || result == CHECK_WAITS);
+	good += result == 0;
+}
+
+static bool all_good(void)
+{
+	return good == ASKERS;
 }
 
 static void joins(void)
@@ -45,19 +54,16 @@ static void joins(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(waiters);
 	open_with_crl(&plain);
 	bench_hang(CRL_URL, true);
-	told = 0;
+	good = 0;
 	bench.query.now = time(NULL);
 	for (size_t i = 0; i < ASKERS; i++) {
-		waiters[i] = (struct cert_waiter){ .home = bench.loop, .news = count_news };
-		bench.query.waiter = &waiters[i];
-		CU_ASSERT_EQUAL(bench.ops->check(bench.store, &bench.query, &bench.failure), CHECK_WAITS);
+		waiters[i] = (struct cert_waiter){ .home = bench.loop, .news = ask_again };
+		ask_again(&waiters[i]);
 	}
+	CU_ASSERT_EQUAL(good, 0);
 	bench_hang(CRL_URL, false);
-	CU_ASSERT(bench_until(all_told));
-	for (size_t i = 0; i < ASKERS; i++) {
-		bench.query.waiter = &waiters[i];
-		CU_ASSERT_EQUAL(bench.ops->check(bench.store, &bench.query, &bench.failure), 0);
-	}
+	/* Some hear first of the folder, which is looked at before the CRL is asked for, and wait again. */
+	CU_ASSERT(bench_until(all_good));
 	CU_ASSERT_EQUAL(bench_asked(CRL_URL), 1);
 	bench_close();
 	free(waiters);
