@@ -39,6 +39,11 @@ enum {
 	 * that. The peer is given as long as message 2 took; more than this is a retransmission and no measure.
 	 */
 	CHILD_FIRST_MS_MAX = 500,
+	/*
+	 * A pair that we negotiated, send with and hear nothing on: message 3 is sent again so often, after retransmit-first-ms, a round trip and pauses that
+	 * grow by half. Three times are enough for a network that loses a fifth, but for one message in 600, and then the peer asks for it.
+	 */
+	CHILD_REPEATS = 3, CHILD_LISTEN_MS = 30000,
 	CHILD_RETIRE_MS = 2000,      /* what we sent with the old SA has arrived                            */
 	CHILD_RETIRE_PEER_MS = 10000, /* the peer began the new one, so deleting the old is its business first */
 	CHILD_LINGER_MS = 5000,      /* longer than a packet is under way, or a Delete before the packets sent ahead of it are read */
@@ -82,7 +87,9 @@ struct child {
 	struct secret keys_out;                  /* CHILD_READY: owned, until it is sent with          */
 	uint64_t installed_at;
 	struct timer renewal, expiry;
-	struct timer step;                       /* READY, RETIRED, LINGERING: what comes next         */
+	struct timer step;                       /* READY, RETIRED, LINGERING: what comes next; CURRENT: see child_listen() */
+	uint32_t listen_ms;                      /* until it is looked again whether the peer is heard */
+	uint8_t repeats;                         /* of message 3, unasked                              */
 	uint64_t ready_until;
 };
 

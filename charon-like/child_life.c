@@ -38,11 +38,6 @@ static uint64_t time_left(const struct child *child)
 	return child->expiry.when > now ? child->expiry.when - now : 0;
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* ---- lifetimes ---- */
 
 void child_draw_renewal(struct child *child)
@@ -180,6 +175,7 @@ static int send_with(struct child *child, const struct secret *keys_out)
 		return fault;
 	child->stage = CHILD_CURRENT;
 	timer_stop(loop_timers(loop_of(child)), &child->step);
+	child_listen(child);
 	retire_others(child);
 	return 0;
 }
@@ -202,13 +198,6 @@ static bool become_current(struct child *child)
 	return false;
 }
 
-static bool has_received(const struct child *child)
-{
-	struct ipsec_usage usage;
-
-	return child_usage(child, true, &usage) && usage.packets > 0;
-}
-
 static void step(struct timer *timer)
 {
 	struct child *child = CONTAINER(timer, struct child, step);
@@ -216,10 +205,13 @@ static void step(struct timer *timer)
 
 	switch (child->stage) {
 	case CHILD_READY:
-		if (now >= child->ready_until || has_received(child))
+		if (now >= child->ready_until || child_is_heard(child))
 			(void)become_current(child);
 		else
 			set_timer(child, timer, smaller(now + CHILD_READY_POLL_MS, child->ready_until));
+		break;
+	case CHILD_CURRENT:
+		child_listen_again(child);
 		break;
 	case CHILD_RETIRED:
 		v1_tell_child_deleted(child);
@@ -227,16 +219,6 @@ static void step(struct timer *timer)
 		break;
 	default:
 		child_free(child, "");
-	}
-}
-
-void child_not_ready(struct ike_sa *sa, uint32_t message_id)
-{
-	LIST_EACH(it, &sa->children) {
-		struct child *child = CONTAINER(it, struct child, in_sa);
-		if (child->stage == CHILD_READY && child->message_id == message_id)
-			/* Whoever saw message 2 can send it again for ever. */
-			child->ready_until = smaller(loop_now(loop_of(child)) + child->head_start, child->installed_at + CHILD_READY_MAX_MS);
 	}
 }
 

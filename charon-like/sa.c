@@ -360,14 +360,20 @@ int sa_keep_echo(struct ike_sa *sa, const struct exchange *ex)
 	return 0;
 }
 
-struct echo *sa_find_echo(struct ike_sa *sa, uint32_t message_id, uint64_t received)
+struct echo *sa_find_echo(struct ike_sa *sa, uint32_t message_id, const uint64_t *received)
 {
 	LIST_EACH(it, &sa->echoes) {
 		struct echo *echo = CONTAINER(it, struct echo, in_sa);
-		if (echo->message_id == message_id && echo->received == received)
+		if (echo->message_id == message_id && (!received || echo->received == *received))
 			return echo;
 	}
 	return NULL;
+}
+
+void sa_send_echo(struct echo *echo)
+{
+	if (echo->sendings++ < ANSWERS_MAX && sa_send(echo->sa, bytes_of(echo->message, echo->len)) < 0)
+		log_debug(&echo->sa->ctx, "the answer could not be sent again");
 }
 
 void sa_take_hint(struct ike_sa *sa, const char *text)

@@ -186,7 +186,10 @@ int sa_keep_last_word(struct ike_sa *sa, const struct exchange *ex) MUST_CHECK;
 void sa_forget_last_word(struct ike_sa *sa);
 /* Was the last message of phase 1 ours? */
 bool sa_spoke_last(const struct ike_sa *sa);
-struct echo *sa_find_echo(struct ike_sa *sa, uint32_t message_id, uint64_t received);
+/* `received`: its request's hash; NULL: whatever that was. */
+struct echo *sa_find_echo(struct ike_sa *sa, uint32_t message_id, const uint64_t *received);
+/* At most ANSWERS_MAX times in all. */
+void sa_send_echo(struct echo *echo);
 /* Keeps a clause for people while phase 1 is on its way, or the peer may not have our last word, and passes it on to those who wait. Nothing is ever done because of it. */
 void sa_take_hint(struct ike_sa *sa, const char *text);
 int sa_send(struct ike_sa *sa, struct bytes message) MUST_CHECK;

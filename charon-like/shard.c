@@ -202,13 +202,13 @@ static struct exchange *find_exchange(struct ike_sa *sa, const struct ike_header
 
 static bool answer_from_echo(struct ike_sa *sa, const struct packet *packet, const struct ike_header *header)
 {
-	struct echo *echo = sa_find_echo(sa, header->message_id, map_hash(packet->data, packet->len));
+	uint64_t received = map_hash(packet->data, packet->len);
+	struct echo *echo = sa_find_echo(sa, header->message_id, &received);
 
 	if (!echo)
 		return false;
 	child_not_ready(sa, echo->message_id);
-	if (echo->sendings++ < ANSWERS_MAX && sa_send(sa, bytes_of(echo->message, echo->len)) < 0)
-		log_debug(&sa->ctx, "the answer could not be sent again");
+	sa_send_echo(echo);
 	return true;
 }
 

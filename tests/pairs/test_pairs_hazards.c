@@ -101,6 +101,59 @@ static void both_over_before_message3(void)
 	pair_free(pair);
 }
 
+/* A peer that does not ask for message 3 when it was lost. */
+struct taciturn {
+	unsigned messages2, messages3, lost;
+};
+
+static unsigned taciturn(struct pair *pair, struct wire_packet *packet, void *arg)
+{
+	struct taciturn *t = arg;
+
+	(void)pair;
+	if (packet->data[18] != 32)
+		return 1;
+	if (packet->to == LEFT)
+		return ++t->messages2 == 1;
+	return packet->len >= 120 || ++t->messages3 > t->lost;
+}
+
+static void run_sending(struct pair *pair, uint64_t ms)
+{
+	for (uint64_t end = pair->now + ms; pair->now < end; pair_run(pair, 50))
+		pair_probe(pair, LEFT);
+}
+
+static void never_asks_for_message3(void)
+{
+	struct taciturn t = { .lost = 2 };
+	struct pair *pair = plain_new(1);
+
+	pair->filter = taciturn;
+	pair->filter_arg = &t;
+	CU_ASSERT_EQUAL(side_up(&pair->side[LEFT], "t", "c"), 0);
+	run_sending(pair, 1800);
+	CU_ASSERT_EQUAL(side_children(&pair->side[RIGHT]), 1);
+	CU_ASSERT_EQUAL(t.messages3, 3);
+	/* Now it is heard. */
+	pair_probe(pair, RIGHT);
+	run_sending(pair, 60000);
+	CU_ASSERT_EQUAL(t.messages3, 3);
+	pair_free(pair);
+
+	/* It never answers: no more than so often, and not at all as long as nothing is sent. */
+	t = (struct taciturn){ .lost = 100 };
+	pair = plain_new(1);
+	pair->filter = taciturn;
+	pair->filter_arg = &t;
+	CU_ASSERT_EQUAL(side_up(&pair->side[LEFT], "t", "c"), 0);
+	pair_run(pair, 5000);
+	CU_ASSERT_EQUAL(t.messages3, 1);
+	run_sending(pair, 60000);
+	CU_ASSERT_EQUAL(t.messages3, 1 + CHILD_REPEATS);
+	pair_free(pair);
+}
+
 /* A child is taken down while it is being renewed. */
 static void down_while_renewed(void)
 {
@@ -434,6 +487,7 @@ static const struct unit_case cases[] = {
 	{ "a Quick Mode begun anew leaves a policy", begun_anew },
 	{ "a pair whose message 3 was late has a policy", late_message3 },
 	{ "a pair that is over at both ends before message 3 of its successor goes on meanwhile", both_over_before_message3 },
+	{ "a peer that does not ask for message 3 gets it again, if it is sent to and is not heard", never_asks_for_message3 },
 	{ "what is taken down while it is renewed stays down", down_while_renewed },
 	{ "the last generation does not end renewals", last_generation },
 	{ "hosts with one identity keep their children where unique is never", never_is_never },
