@@ -422,14 +422,15 @@ static void echo(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(ex);
 	ex->row = 1;
 	struct packet *packet = bench_packet(bench, HASH_PAY SA_PAY, "two", 100);
-	uint64_t hash = map_hash(packet->data, packet->len);
+	uint64_t hash = map_hash(packet->data, packet->len), other = hash + 1;
 	exchange_receive(ex, packet);
 	CU_ASSERT(bench->done == 1 && bench->sent_count == 1);
-	CU_ASSERT_PTR_NOT_NULL(sa_find_echo(bench->sa, 9, hash));
-	CU_ASSERT_PTR_NULL(sa_find_echo(bench->sa, 8, hash));
-	CU_ASSERT_PTR_NULL(sa_find_echo(bench->sa, 9, hash + 1));
+	CU_ASSERT_PTR_NOT_NULL(sa_find_echo(bench->sa, 9, &hash));
+	CU_ASSERT_PTR_NOT_NULL(sa_find_echo(bench->sa, 9, NULL));
+	CU_ASSERT_PTR_NULL(sa_find_echo(bench->sa, 8, &hash));
+	CU_ASSERT_PTR_NULL(sa_find_echo(bench->sa, 9, &other));
 	bench_run(bench, ECHO_SECONDS * 1000 + 1);
-	CU_ASSERT_PTR_NULL(sa_find_echo(bench->sa, 9, hash));
+	CU_ASSERT_PTR_NULL(sa_find_echo(bench->sa, 9, NULL));
 	bench_free(bench);
 }
 
