@@ -36,6 +36,11 @@ static bool beats(const struct ike_sa *a, uint32_t generation, const void *cooki
 	return memcmp(a->cookie, cookies, sizeof(a->cookie)) < 0;
 }
 
+bool kin_beats(const struct ike_sa *a, const struct ike_sa *b)
+{
+	return beats(a, b->generation, b->cookie);
+}
+
 struct ike_sa *kin_best(struct ike_sa *sa)
 {
 	struct ike_sa *kin[KIN_MAX], *best = NULL;
@@ -43,7 +48,7 @@ struct ike_sa *kin_best(struct ike_sa *sa)
 
 	for (size_t i = 0; i < count; i++)
 		if (kin[i]->state == SA_ESTABLISHED && !timer_is_set(&kin[i]->surplus) &&
-		    (!best || beats(kin[i], best->generation, best->cookie)))
+		    (!best || kin_beats(kin[i], best)))
 			best = kin[i];
 	return best ? best : sa->state == SA_ESTABLISHED ? sa : NULL;
 }
@@ -59,7 +64,7 @@ struct ike_sa *kin_best_known(struct ike_sa *sa)
 	size_t count = kin_of(sa, kin);
 
 	for (size_t i = 0; i < count; i++)
-		if (kin[i]->state == SA_ESTABLISHED && !kin_may_be_unknown(kin[i]) && (!best || beats(kin[i], best->generation, best->cookie)))
+		if (kin[i]->state == SA_ESTABLISHED && !kin_may_be_unknown(kin[i]) && (!best || kin_beats(kin[i], best)))
 			best = kin[i];
 	return best;
 }

@@ -27,6 +27,8 @@ enum {
 size_t kin_of(struct ike_sa *sa, struct ike_sa *out[KIN_MAX]);
 /* The latest among these and on other shards. */
 uint32_t kin_generation(const struct ike_sa *sa);
+/* Does `a` take over from `b`? Both ends see it alike. */
+bool kin_beats(const struct ike_sa *a, const struct ike_sa *b);
 /* The one of these for new exchanges; NULL: none is established. */
 struct ike_sa *kin_best(struct ike_sa *sa);
 /* The last message of phase 1, ours, may be lost: then the peer does not have this SA yet, and goes on under the one before. */

@@ -2,6 +2,7 @@
 /* selectors.c - which child a Quick Mode is about: the IDs of RFC 2407 4.6.2 against the configured selectors, and why none fits. */
 #include <stdio.h>
 
+#include "kin.h"
 #include "quick.h"
 #include "shard.h"
 
@@ -269,16 +270,24 @@ static struct exchange *find_crossing(struct exchange *ex)
  * Both would come to an end, and which of the two pairs is the newer one each end would see otherwise. So the one with the larger SPI
  * goes first: both ends know both SPIs once they have the other's message 1. Others than keyferry do not know that; of theirs and ours
  * both come to an end, and the pair that does so last is used.
+ * Under two ISAKMP SAs it is the one under the SA that takes over from the other: this other one the peer may have deleted already, and then it never
+ * gets our message 1. Should the ends not agree on the SAs, who hears nothing under his gives way.
  */
+static bool goes_first(const struct exchange *own, const struct exchange *theirs)
+{
+	if (own->sa == theirs->sa)
+		return quick_of(own)->spi[INITIATOR] >= quick_of(theirs)->spi[INITIATOR];
+	return kin_beats(own->sa, theirs->sa) && (own->tries <= TRIES_UNREMARKABLE || own->sa->heard_at >= own->began);
+}
+
 static enum verdict check_crossing(struct exchange *ex)
 {
 	const struct quick *quick = quick_of(ex);
 	const struct exchange *own = find_crossing(ex);
-	uint32_t theirs = quick->spi[INITIATOR];
 
 	/* Ours may be over already, and this be what the peer gave up for it. */
-	if (!ex->sa->peer_is_keyferry ||
-	    ((!own || quick_of(own)->spi[INITIATOR] < theirs) && !child_has_just_won(ex->sa, quick->config->name, theirs, quick->generation)))
+	if (!ex->sa->peer_is_keyferry || ((!own || !goes_first(own, ex)) && !child_has_just_won(ex->sa, quick->config->name, quick->spi[INITIATOR],
+											       quick->generation)))
 		return STEP_OK;
 	/* No failure of anybody's, so that nobody is told of one. */
 	log_debug(&ex->ctx, "both ends negotiate child %s at once, ours goes first", quick->config->name);

@@ -61,6 +61,44 @@ static void crossed_under_two(void)
 	CU_ASSERT_EQUAL(crossed, 20);
 }
 
+/* The peer has deleted the ISAKMP SA that this end begins under, its Delete was lost, and it begins under the one that took over. */
+static unsigned nothing(struct pair *pair, struct wire_packet *packet, void *arg)
+{
+	(void)pair;
+	(void)packet;
+	(void)arg;
+	return 0;
+}
+
+static void crossed_under_a_deleted_one(void)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		struct pair *pair = plain_new(1);
+		struct side *left = &pair->side[LEFT], *right = &pair->side[RIGHT];
+
+		CU_ASSERT_FATAL(pair_up(pair, 1000));
+		pair_run(pair, 6000);
+		struct ike_sa *deleted = side_find(right, "t");
+		CU_ASSERT_EQUAL(shard_renew(side_find(left, "t"), NULL), 0);
+		pair_run(pair, 1000);
+		struct ike_sa *best = kin_best(deleted);
+		CU_ASSERT_FATAL(best && best != deleted);
+		pair->filter = nothing;
+		sa_end(by_cookies(left, deleted), "as surplus", true);
+		pair_run(pair, 10);
+		pair->filter = NULL;
+		CU_ASSERT_EQUAL(begin_under(right, deleted), 0);
+		CU_ASSERT_EQUAL(begin_under(left, by_cookies(left, best)), 0);
+		runs_with_traffic(pair, 100);
+		CU_ASSERT_EQUAL(left->events[EVENT_CHILD_RENEWED], 1);
+		CU_ASSERT_EQUAL(right->events[EVENT_CHILD_RENEWED], 1);
+		runs_with_traffic(pair, 40000);
+		CU_ASSERT_EQUAL(left->events[EVENT_CHILD_DOWN] + right->events[EVENT_CHILD_DOWN], 0);
+		CU_ASSERT_EQUAL(pair->probes_held + pair->probes_lost, 0);
+		pair_free(pair);
+	}
+}
+
 /* The child's end comes nearer than it was agreed, at this end alone. */
 static void end_soon(struct child *child, uint64_t ms)
 {
@@ -125,6 +163,7 @@ static void renewed_at_the_last(void)
 static const struct unit_case cases[] = {
 	{ "a child is renewed in time although message 6 of the new phase 1 is lost", renewed_before_message6 },
 	{ "of two pairs that crossed under two ISAKMP SAs both ends keep the same one", crossed_under_two },
+	{ "a Quick Mode under an ISAKMP SA that the peer has deleted gives way to the peer's", crossed_under_a_deleted_one },
 	{ "a child is renewed in time although little of that is left", renewed_at_the_last },
 };
 
