@@ -20,6 +20,7 @@ enum {
 	CERT_FILE_SIZE_MAX = 4 * 1024 * 1024, /* of a file of ours: a system's whole bundle of authorities has 250 KiB  */
 	CERT_FILE_COUNT_MAX = 1024,
 	CERT_NAMES_MAX = 128,                /* subjectAltNames of one; a certificate with more is refused             */
+	CERT_EXTENSIONS_MAX = 64,            /* a certificate with more is refused; real ones have about ten           */
 	CERT_URLS_MAX = 8,                   /* of each kind in one; more are not looked at                            */
 	CERT_URL_SIZE_MAX = 1024,            /* octets; a longer one is not looked at                                  */
 	CERT_RSA_BITS_MIN = 2048,            /* NIST SP 800-131A: less has been disallowed since 2014                  */

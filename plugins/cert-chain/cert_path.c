@@ -46,7 +46,8 @@ static int try_path(struct search *s)
 	if (++s->paths > PATHS_MAX)
 		return FAULT_FULL;
 	int fault = cert_rules_check(&s->path, s->query->now, &failure);
-	if (fault < 0 && tells_more(s->failure, &failure))
+	/* Any other fault says nothing of the path, and leaves no code. */
+	if (fault == FAULT_CRYPTO && tells_more(s->failure, &failure))
 		*s->failure = failure;
 	return fault;
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 /* Octets of a SEQUENCE of nothing. */
-enum { EMPTY_NAME = 2 };
+enum { EMPTY_NAME = 2, TAG_EXTENSIONS = TAG_CONTEXT | TAG_CONSTRUCTED | 3 };
 
 struct element element_read(struct reader *r)
 {
@@ -33,8 +33,26 @@ struct element element_read(struct reader *r)
 	return e;
 }
 
+/* TBSCertificate goes on with { ... issuerUniqueID [1], subjectUniqueID [2], extensions [3] { SEQUENCE OF Extension } }, all optional. */
+static size_t extensions_count(struct reader *tbs)
+{
+	size_t count = 0;
+
+	while (reader_left(tbs) > 0) {
+		struct element e = element_read(tbs);
+		struct reader list = reader_over(e.content), r = reader_over(element_read(&list).content);
+
+		while (e.tag == TAG_EXTENSIONS && reader_left(&r) > 0) {
+			element_read(&r);
+			count++;
+		}
+		tbs->failed = tbs->failed || (e.tag == TAG_EXTENSIONS && !(reader_done(&r) && reader_done(&list)));
+	}
+	return count;
+}
+
 /* RFC 5280 4.1: Certificate ::= SEQUENCE { TBSCertificate { [0] version, serial, signature, issuer, validity, subject, spki, ... }, ... }. */
-static bool views_find(struct certificate *c)
+static bool views_find(struct certificate *c, size_t *extension_count)
 {
 	struct reader r = reader_over(c->der);
 	struct element whole = element_read(&r);
@@ -53,6 +71,7 @@ static bool views_find(struct certificate *c)
 	c->issuer = issuer.whole;
 	c->subject = subject.whole;
 	c->spki = spki.whole;
+	*extension_count = extensions_count(&tbs);
 	return !r.failed && !tbs.failed && serial.tag == TAG_INTEGER && serial.content.len > 0 && issuer.tag == TAG_SEQUENCE &&
 	       subject.tag == TAG_SEQUENCE && spki.tag == TAG_SEQUENCE;
 }
@@ -218,10 +237,18 @@ static int known_new(struct known_cert **out, struct bytes der)
 static int known_fill(struct known_cert *cert, char why[WHY_MAX])
 {
 	gnutls_datum_t der = { (unsigned char *)cert->public.der.at, (unsigned)cert->public.der.len };
-	int error = gnutls_x509_crt_import(cert->crt, &der, GNUTLS_X509_FMT_DER), fault;
+	size_t extension_count = 0;
+	bool has_views = views_find(&cert->public, &extension_count);
 	unsigned is_ca = 0;
+	int fault;
 
-	if (error < 0 || !views_find(&cert->public)) {
+	/* First, as GnuTLS takes the square of their number for each that is looked for. */
+	if (extension_count > CERT_EXTENSIONS_MAX) {
+		snprintf(why, WHY_MAX, "it has %zu extensions; at most %d are taken", extension_count, CERT_EXTENSIONS_MAX);
+		return FAULT_UNSUPPORTED;
+	}
+	int error = has_views ? gnutls_x509_crt_import(cert->crt, &der, GNUTLS_X509_FMT_DER) : 0;
+	if (error < 0 || !has_views) {
 		snprintf(why, WHY_MAX, "it is no certificate in DER%s%s", error < 0 ? ": " : "", error < 0 ? gnutls_strerror(error) : "");
 		return FAULT_INPUT;
 	}

@@ -259,15 +259,20 @@ static unsigned judge_link(const struct certificate *certificate, const struct c
 	return gnutls_x509_crt_verify(cert_crt(certificate), &crt, 1, VERIFY_FLAGS, &status) < 0 ? GNUTLS_CERT_INVALID : status;
 }
 
+static int not_signed(const struct cert_path *path, size_t i, struct cert_failure *failure)
+{
+	return cert_fails(failure, "cert-signature", path->at[i],
+			  "was not signed with the key of %s (serial %s), which has the name of its issuer; it is forged, or the authority has a new key "
+			  "whose certificate belongs in a <ca>",
+			  path->at[i + 1]->subject_text, path->at[i + 1]->serial_text);
+}
+
 /* From the anchor down, as GnuTLS goes and stops. */
 static int signature_fails(const struct cert_path *path, struct cert_failure *failure)
 {
 	for (size_t i = path->count - 1; i-- > 0;)
 		if (judge_link(path->at[i], path->at[i + 1]) & GNUTLS_CERT_SIGNATURE_FAILURE)
-			return cert_fails(failure, "cert-signature", path->at[i],
-					  "was not signed with the key of %s (serial %s), which has the name of its issuer; it is forged, or the authority has a new key "
-					  "whose certificate belongs in a <ca>",
-					  path->at[i + 1]->subject_text, path->at[i + 1]->serial_text);
+			return not_signed(path, i, failure);
 	return cert_fails(failure, "cert-signature", path->at[0], "or one above it has a wrong signature");
 }
 
@@ -282,7 +287,7 @@ static int verdict_fails(const struct cert_path *path, unsigned status, struct c
 }
 
 /* One signature by itself: the TBSCertificate as it came, with the issuer's key. */
-static bool is_signed_by(const struct certificate *certificate, const struct certificate *issuer)
+static bool is_signed_by(const struct certificate *certificate, const struct certificate *issuer, gnutls_sign_algorithm_t algorithm)
 {
 	struct reader whole = reader_over(certificate->der), r = reader_over(element_read(&whole).content);
 	struct bytes tbs = element_read(&r).whole;
@@ -290,21 +295,38 @@ static bool is_signed_by(const struct certificate *certificate, const struct cer
 	uint8_t octets[CERT_RSA_BITS_MAX / 8];
 	size_t size = sizeof(octets);
 	gnutls_pubkey_t key;
-	int algorithm = gnutls_x509_crt_get_signature_algorithm(cert_crt(certificate));
 
-	if (r.failed || algorithm <= 0 || gnutls_x509_crt_get_signature(cert_crt(certificate), (char *)octets, &size) < 0 || gnutls_pubkey_init(&key) < 0)
+	if (r.failed || gnutls_x509_crt_get_signature(cert_crt(certificate), (char *)octets, &size) < 0 || gnutls_pubkey_init(&key) < 0)
 		return false;
 	gnutls_datum_t signature = { octets, (unsigned)size };
 	bool is = gnutls_pubkey_import_x509(key, cert_crt(issuer), 0) >= 0 &&
-		  gnutls_pubkey_verify_data2(key, (gnutls_sign_algorithm_t)algorithm, 0, &data, &signature) >= 0;
+		  gnutls_pubkey_verify_data2(key, algorithm, 0, &data, &signature) >= 0;
 	gnutls_pubkey_deinit(key);
 	return is;
 }
 
 /*
+ * All of them, where GnuTLS has stopped at something before it came to a signature: what is said below is about what authorities have signed, and nobody
+ * else has us read thousands of constraints.
+ */
+static int signatures_check(const struct cert_path *path, struct cert_failure *failure)
+{
+	for (size_t i = path->count - 1; i-- > 0;) {
+		int algorithm = gnutls_x509_crt_get_signature_algorithm(cert_crt(path->at[i]));
+
+		if (algorithm <= 0)
+			return cert_fails(failure, "cert-signature", path->at[i],
+					  "is signed with an algorithm that is not known here; let it be issued again with SHA-256");
+		if (!is_signed_by(path->at[i], path->at[i + 1], (gnutls_sign_algorithm_t)algorithm))
+			return not_signed(path, i, failure);
+	}
+	return 0;
+}
+
+/*
  * GnuTLS counts self-issued authorities for the path length, takes common names for host names and cannot apply constraints that exclude
  * directory names. The rules of this file and cert_subtrees.c do all that as RFC 5280 has it and have been passed, so this verdict alone does
- * not count; but GnuTLS stops where it comes to it, so what it has not come to is looked at link by link.
+ * not count; but GnuTLS stops where it comes to it, so what it has not come to, but for signatures, is looked at link by link.
  */
 static int constraints_judged(const struct cert_path *path, unsigned status, struct cert_failure *failure)
 {
@@ -313,8 +335,6 @@ static int constraints_judged(const struct cert_path *path, unsigned status, str
 
 		if (others)
 			return verdict_fails(path, status | others, failure);
-		if (!is_signed_by(path->at[i], path->at[i + 1]))
-			return signature_fails(path, failure);
 	}
 	return 0;
 }
@@ -337,7 +357,7 @@ int cert_rules_check(const struct cert_path *path, int64_t now, struct cert_fail
 		return fault;
 	if (status & GNUTLS_CERT_SIGNATURE_FAILURE)
 		return signature_fails(path, failure);
-	if ((fault = times_check(path, now, failure)) || (fault = strength_check(path, failure)))
+	if ((fault = times_check(path, now, failure)) || (fault = strength_check(path, failure)) || (status && (fault = signatures_check(path, failure))))
 		return fault;
 	for (size_t i = path->count; i-- > 0;)
 		if ((fault = extensions_check(path->at[i], failure)) || (i > 0 && ((fault = authority_check(path, i, failure)) || (fault = names_check(path, i, failure)))))

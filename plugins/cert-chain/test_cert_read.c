@@ -2,6 +2,9 @@
 /* test_cert_read.c - what is read of a certificate, which files hold some, and what is refused. */
 #include "test_scene.h"
 
+#include <time.h>
+
+#include "../../tests/pki/pki_parts.h"
 #include "plugin.h"
 
 static int read_one(const struct pki_spec *spec, struct certificate **out, char why[WHY_MAX])
@@ -130,6 +133,102 @@ static void urls_refused(void)
 		CU_ASSERT_PTR_NULL(c->ocsp_urls[0]);
 		certificate_unref(c);
 	}
+}
+
+/* A list of `count` of the same entry, as the extensions with URLs are. */
+static struct bytes list_of(uint8_t *room, size_t size, struct bytes entry, size_t count)
+{
+	uint8_t *inner = malloc(count * entry.len);
+	struct writer w = writer_over(room, size), all = writer_over(inner, count * entry.len);
+
+	while (count-- > 0)
+		put_bytes(&all, entry);
+	pki_put_element(&w, 0x30, writer_bytes(&all));
+	CU_ASSERT_FATAL(!w.failed && !all.failed);
+	free(inner);
+	return writer_bytes(&w);
+}
+
+static int64_t cpu_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+/* Of peers that have proved nothing yet; entries that lead nowhere are read to the last. */
+static void long_lists(void)
+{
+	enum { MICROSECONDS_MAX = 20000 };
+	static const uint8_t point[] = { 0x30, 0x07, 0xa0, 0x05, 0xa0, 0x03, 0x86, 0x01, ' ' };
+	static const uint8_t access[] = { 0x30, 0x0d, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x86, 0x01, ' ' };
+	static const struct {
+		const char *oid;
+		struct bytes entry;
+	} rows[] = { { "2.5.29.31", { point, sizeof(point) } }, { "1.3.6.1.5.5.7.1.1", { access, sizeof(access) } } };
+	static uint8_t room[CERT_SIZE_MAX];
+	char why[WHY_MAX];
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct bytes list = list_of(room, sizeof(room), rows[i].entry, 30000 / rows[i].entry.len);
+		struct certificate *c = NULL;
+		struct pki_cert made;
+
+		pki_make(&made, &(struct pki_spec){ .dn = "CN=a", .extension_oid = rows[i].oid, .extension = list }, NULL);
+		int64_t before = cpu_now();
+		CU_ASSERT_EQUAL(cert_read(NULL, pki_der(&made), &c, why), 0);
+		int64_t took = cpu_now() - before;
+		if (took > MICROSECONDS_MAX)
+			printf("%s: %lld us\n", rows[i].oid, (long long)took);
+		CU_ASSERT(took <= MICROSECONDS_MAX);
+		CU_ASSERT_PTR_NULL(c->crl_urls[0]);
+		CU_ASSERT_PTR_NULL(c->ocsp_urls[0]);
+		certificate_unref(c);
+		pki_free(&made);
+	}
+}
+
+static void many_extensions(void)
+{
+	struct certificate *c = NULL;
+	char why[WHY_MAX];
+
+	/* Four are those that every leaf has here. */
+	CU_ASSERT_EQUAL(read_one(&(struct pki_spec){ .dn = "CN=a", .role = PKI_BARE, .strange_extensions = CERT_EXTENSIONS_MAX - 4 }, &c, why), 0);
+	certificate_unref(c);
+	CU_ASSERT_EQUAL(read_one(&(struct pki_spec){ .dn = "CN=a", .strange_extensions = CERT_EXTENSIONS_MAX }, &c, why), FAULT_UNSUPPORTED);
+	CU_ASSERT(strncmp(why, "it has 6", 8) == 0 && strstr(why, " extensions; at most 64 are taken"));
+	CU_ASSERT_EQUAL(read_one(&(struct pki_spec){ .dn = "CN=a", .strange_extensions = 900 }, &c, why), FAULT_UNSUPPORTED);
+}
+
+/* RFC 5280 4.2.1.13, 4.2.2.1: a point may have several names, or none, and an access any method. */
+static void url_forms(void)
+{
+	static const uint8_t points[] = {
+		0x30, 0x2a,
+		0x30, 0x04, 0x81, 0x02, 0x06, 0x40,                                  /* reasons alone          */
+		0x30, 0x12, 0xa0, 0x10, 0xa0, 0x0e, 0x82, 0x01, 'x', 0x86, 0x03, 'a', ':', 'b', 0x86, 0x04, 'c', ':', 'd', 'e',
+		0x30, 0x0e, 0xa0, 0x0c, 0xa1, 0x0a, 0x30, 0x08, 0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x01, 'x', /* relative to the issuer */
+	};
+	static const uint8_t accesses[] = {
+		0x30, 0x21,
+		0x30, 0x0d, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02, 0x86, 0x01, 'i', /* caIssuers */
+		0x30, 0x10, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x86, 0x04, 'o', ':', 'c', 's',
+	};
+	struct certificate *c = NULL;
+	char why[WHY_MAX];
+
+	CU_ASSERT_EQUAL_FATAL(read_one(&(struct pki_spec){ .dn = "CN=a", .extension_oid = "2.5.29.31", .extension = { points, sizeof(points) } }, &c, why), 0);
+	CU_ASSERT_STRING_EQUAL_FATAL(c->crl_urls[0], "a:b");
+	CU_ASSERT_STRING_EQUAL_FATAL(c->crl_urls[1], "c:de");
+	CU_ASSERT_PTR_NULL(c->crl_urls[2]);
+	certificate_unref(c);
+	CU_ASSERT_EQUAL_FATAL(read_one(&(struct pki_spec){ .dn = "CN=a", .extension_oid = "1.3.6.1.5.5.7.1.1", .extension = { accesses, sizeof(accesses) } },
+				       &c, why), 0);
+	CU_ASSERT_STRING_EQUAL_FATAL(c->ocsp_urls[0], "o:cs");
+	CU_ASSERT_PTR_NULL(c->ocsp_urls[1]);
+	certificate_unref(c);
 }
 
 /* Every octet that is changed makes another certificate or none; nothing is read out of bounds. */
@@ -327,6 +426,9 @@ static const struct unit_case cases[] = {
 	{ "texts of names are printable and cut to fit", escaped },
 	{ "a certificate with more than 128 subjectAltNames is refused", many_names },
 	{ "URLs with blanks, ends of lines or too many octets are not looked at", urls_refused },
+	{ "URLs are found wherever a distribution point or an access has them", url_forms },
+	{ "long lists of URLs that are none take no time", long_lists },
+	{ "a certificate with more than 64 extensions is refused before anybody looks at them", many_extensions },
 	{ "a certificate that is cut or changed at any octet is refused or read as it is", damaged },
 	{ "a certificate of no octets, too many, or with some behind it is refused", sizes },
 	{ "RSA keys with an exponent of 1, or even numbers, are refused", rsa_numbers },

@@ -2,6 +2,8 @@
 /* test_cert_rules.c - one case per check that a path can fail, with the line that is said. */
 #include "test_scene.h"
 
+#include <time.h>
+
 /* A leaf below an authority below a root, each as the row says. */
 struct row {
 	struct pki_spec root, sub, leaf;
@@ -177,6 +179,39 @@ static void host_names(void)
 	ROWS_HOLD(rows);
 }
 
+/* RFC 5280 7.2: DNS names are compared without regard to case, so that an excluded one must not get by with another. */
+static void case_of_names(void)
+{
+	const struct row rows[] = {
+		{ .root = { .permitted = NAMES("dns:Example") }, .leaf = { .names = NAMES("dns:gw.eXample") } },
+		{ .sub = { .excluded = NAMES("dns:secret.example") }, .leaf = { .names = NAMES("dns:a.SECRET.example") }, .code = "cert-name-constraint",
+		  .begins = "certificate CN=gw (serial ", .has = "has a dNSName that CN=sub, an authority above it, may not issue for (its nameConstraints)" },
+		{ .sub = { .excluded = NAMES("dns:secret.example") }, .leaf = { .names = NAMES("dns:Secret.example") }, .code = "cert-name-constraint",
+		  .begins = "certificate CN=gw (serial ", .has = "dNSName" },
+		/* As others write it: only what is below. */
+		{ .sub = { .excluded = NAMES("dns:.secret.example") }, .leaf = { .names = NAMES("dns:a.secret.example") }, .code = "cert-name-constraint",
+		  .begins = "certificate CN=gw (serial ", .has = "dNSName" },
+		{ .sub = { .permitted = NAMES("dns:.example") }, .leaf = { .names = NAMES("dns:gw.example") } },
+		{ .sub = { .permitted = NAMES("dns:.example") }, .leaf = { .names = NAMES("dns:example") }, .code = "cert-name-constraint",
+		  .begins = "certificate CN=gw (serial ", .has = "dNSName" },
+		{ .root = { .permitted = NAMES("email:Example") }, .leaf = { .names = NAMES("email:alice@eXample") } },
+		{ .root = { .excluded = NAMES("email:example") }, .leaf = { .names = NAMES("email:root@EXAMPLE") }, .code = "cert-name-constraint",
+		  .begins = "certificate CN=gw (serial ", .has = "has a rfc822Name that CN=root" },
+		{ .root = { .excluded = NAMES("email:root@example") }, .leaf = { .names = NAMES("email:root@EXAMPLE") }, .code = "cert-name-constraint",
+		  .begins = "certificate CN=gw (serial ", .has = "has a rfc822Name that CN=root" },
+		{ .root = { .excluded = NAMES("email:root@example") }, .leaf = { .names = NAMES("email:alice@example") } },
+		{ .root = { .excluded = NAMES("email:.example") }, .leaf = { .names = NAMES("email:a@mail.EXAMPLE") }, .code = "cert-name-constraint",
+		  .begins = "certificate CN=gw (serial ", .has = "rfc822Name" },
+		{ .root = { .excluded = NAMES("email:.example") }, .leaf = { .names = NAMES("email:a@example") } },
+		/* RFC 5280 4.2.1.10: of a subject only where no subjectAltName is one. */
+		{ .root = { .excluded = NAMES("email:example") }, .leaf = { .dn = "EMAIL=a@Example,CN=gw" }, .code = "cert-name-constraint",
+		  .begins = "certificate CN=gw", .has = "rfc822Name" },
+		{ .root = { .excluded = NAMES("email:example") }, .leaf = { .dn = "EMAIL=a@Example,CN=gw", .names = NAMES("email:a@other") } },
+	};
+
+	ROWS_HOLD(rows);
+}
+
 static void other_names(void)
 {
 	const struct row rows[] = {
@@ -292,6 +327,47 @@ static void more_than_constraints(void)
 	scene_end(&s);
 }
 
+static int64_t cpu_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+/* Whoever has no authority behind him can write constraints by the thousand: nobody is to read them. */
+static void forged_constraints(void)
+{
+	enum { COUNT_MAX = 2000, MICROSECONDS_MAX = 30000 };
+	static const uint8_t ecdsa[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 };
+	static const char *permitted[COUNT_MAX + 1];
+	char why[WHY_MAX];
+	struct pki_spec of_root = { .dn = "CN=root", .role = PKI_CA, .excluded = NAMES("dn:O=Bank"), .without_key_ids = true };
+	struct scene s;
+
+	for (size_t i = 0; i < COUNT_MAX; i++)
+		permitted[i] = "dns:x";
+	scene_begin(&s);
+	int root = scene_make(&s, &of_root, -1), namesake = scene_make(&s, &of_root, -1);
+	int sub = scene_make(&s, &(struct pki_spec){ .dn = "CN=sub", .role = PKI_CA, .permitted = permitted, .without_key_ids = true }, namesake);
+	int leaf = scene_make(&s, &(struct pki_spec){ .dn = "CN=gw", .names = NAMES("dns:a"), .without_key_ids = true }, sub);
+	/* Signed in a way that nobody knows, which is no wrong signature to GnuTLS. */
+	for (uint8_t *at = s.made[sub].der.data; (at = memmem(at, s.made[sub].der.size - (size_t)(at - s.made[sub].der.data), ecdsa, sizeof(ecdsa)));)
+		at[7] = 0x7f;
+	certificate_unref(s.read[sub]);
+	CU_ASSERT_EQUAL_FATAL(cert_read(NULL, pki_der(&s.made[sub]), &s.read[sub], why), 0);
+	scene_give(&s, leaf);
+	scene_give(&s, sub);
+	scene_trust(&s, root);
+	int64_t before = cpu_now();
+	CU_ASSERT(scene_fails(&s, "cert-signature", "certificate CN=sub (serial ", "is signed with an algorithm that is not known here"));
+	int64_t took = cpu_now() - before;
+	if (took > MICROSECONDS_MAX)
+		printf("%lld us\n", (long long)took);
+	CU_ASSERT(took <= MICROSECONDS_MAX);
+	scene_end(&s);
+}
+
 static const struct unit_case cases[] = {
 	{ "a certificate that has expired is refused, wherever it stands in the chain", expired },
 	{ "a certificate that is not yet valid is refused", not_yet_valid },
@@ -302,12 +378,14 @@ static const struct unit_case cases[] = {
 	{ "the path length that an authority allows is kept", path_length },
 	{ "certificates that an authority made for itself do not count for the path length", path_length_self_issued },
 	{ "name constraints of host names hold for all that is below", host_names },
+	{ "name constraints of host names and mail addresses hold in whatever case", case_of_names },
 	{ "name constraints of mail addresses, addresses and URIs hold", other_names },
 	{ "name constraints of directory names hold for subjects and subjectAltNames", directory_names },
 	{ "a leaf whose keyUsage does not let it sign is refused", usage },
 	{ "a leaf whose extKeyUsage is for something else is refused", purposes },
 	{ "critical extensions that are not known are refused", critical },
 	{ "where GnuTLS stops at constraints that are none, the rest of the chain is checked all the same", more_than_constraints },
+	{ "constraints of who is not signed by an authority are not looked at", forged_constraints },
 };
 
 UNIT_MAIN("cert-chain rules", cases)

@@ -89,6 +89,18 @@ static void set_names(gnutls_x509_crt_t crt, const struct pki_spec *spec)
 		must(gnutls_x509_crt_set_extension_by_oid(crt, spec->critical_oid, "\x05\x00", 2, 1), spec->critical_oid);
 }
 
+static void set_strange(gnutls_x509_crt_t crt, const struct pki_spec *spec)
+{
+	char oid[64];
+
+	for (unsigned i = 0; i < spec->strange_extensions; i++) {
+		snprintf(oid, sizeof(oid), "1.3.6.1.4.1.99999.2.%u", i);
+		must(gnutls_x509_crt_set_extension_by_oid(crt, oid, "\x05\x00", 2, 0), oid);
+	}
+	if (spec->extension_oid)
+		must(gnutls_x509_crt_set_extension_by_oid(crt, spec->extension_oid, spec->extension.at, spec->extension.len, 0), spec->extension_oid);
+}
+
 static void set_usage(gnutls_x509_crt_t crt, const struct pki_spec *spec)
 {
 	unsigned usage = spec->role == PKI_CA ? GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN : GNUTLS_KEY_DIGITAL_SIGNATURE;
@@ -175,6 +187,7 @@ void pki_make(struct pki_cert *out, const struct pki_spec *spec, const struct pk
 	if (!spec->version || spec->version == 3) {
 		set_usage(out->crt, spec);
 		set_names(out->crt, spec);
+		set_strange(out->crt, spec);
 		set_urls(out->crt, spec);
 		if (!spec->without_key_ids)
 			set_key_ids(out->crt, issuer ? issuer->crt : out->crt);

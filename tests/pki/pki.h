@@ -35,6 +35,9 @@ struct pki_spec {
 	const char *const *permitted, *const *excluded;  /* nameConstraints: "dns:", "email:", "ip:10.0.0.0/8", "dn:" */
 	const char *crl_url, *ocsp_url;
 	const char *critical_oid;        /* an extension that nobody knows, critical                                 */
+	unsigned strange_extensions;     /* so many that nobody knows, not critical                                  */
+	const char *extension_oid;       /* one more, with this content                                              */
+	struct bytes extension;
 	bool without_key_ids;
 	unsigned version;                /* 0: 3                                                                     */
 };
