@@ -200,10 +200,11 @@ int v1_read_certs(struct exchange *ex, struct cert_list *out, char why[WHY_MAX])
 {
 	const struct provider *provider = services_find(ex->sa->shard->engine->services, SERVICE_CERT, "x509");
 	const struct phase1 *ph1 = v1_phase1(ex);
-	char of_one[WHY_MAX] = "";
+	char of_one[WHY_MAX];
 
 	why[0] = '\0';
 	for (size_t i = 0; i < ph1->cert_count && provider; i++) {
+		of_one[0] = '\0';
 		int fault = read_one(ex, provider, &ph1->certs[i], out, of_one);
 		if (fault == FAULT_MEMORY)
 			return fault;

@@ -28,22 +28,55 @@ enum verdict v1_put_id(struct exchange *ex, struct message_out *out)
  * The responder chose a connection by addresses; among those that would have led here as well, the one
  * whose remote ID is the peer's is meant.
  */
+enum { TRIED_MAX = 16 };
 struct meant {
 	struct exchange *ex;
 	struct bytes octets, proof;
 	enum verdict verdict;        /* of the last whose identity fits             */
 	bool is_tried;               /* there was one                               */
 	struct auth_failure failure; /* of the first of these                       */
+	const struct connection_settings *tried[TRIED_MAX];  /* which of them trust differently; more than that are tried each time */
+	size_t tried_count;
 	const struct certified *by;  /* the peer's certificate, for who expects another of its names than it sent; or NULL */
 };
+
+/* What decides whether a proof is taken, but for the peer's ID. */
+static bool trusts_same(const struct connection_settings *a, const struct connection_settings *b)
+{
+	if (!bytes_equal(a->remote_key.spki, b->remote_key.spki) || !a->remote_cert != !b->remote_cert || a->ca_count != b->ca_count ||
+	    a->certs.count != b->certs.count || (a->remote_cert && !certificate_same(a->remote_cert, b->remote_cert)))
+		return false;
+	for (size_t i = 0; i < a->ca_count; i++)
+		if (a->cas[i] != b->cas[i])
+			return false;
+	for (size_t i = 0; i < a->certs.count; i++)
+		if (!certificate_same(a->certs.at[i], b->certs.at[i]))
+			return false;
+	return true;
+}
+
+/* With a certificate that he made himself a peer can fit any number of connections, and none of them has to be cheap to ask. */
+static bool is_tried_like(const struct meant *meant, const struct connection_settings *c)
+{
+	for (size_t i = 0; i < meant->tried_count; i++)
+		if (trusts_same(meant->tried[i], c))
+			return true;
+	return false;
+}
 
 /* Of a method that is not keyed: whether the proof is taken depends on whom the connection trusts. */
 static bool is_proven(struct meant *meant, const struct connection_settings *c)
 {
-	struct auth_failure other;
+	struct auth_failure other, *failure = meant->is_tried ? &other : &meant->failure;
 
-	meant->verdict = v1_phase1(meant->ex)->auth->check(meant->ex, c, meant->octets, meant->proof, meant->is_tried ? &other : &meant->failure);
+	if (is_tried_like(meant, c))
+		return false;
+	meant->verdict = v1_phase1(meant->ex)->auth->check(meant->ex, c, meant->octets, meant->proof, failure);
 	meant->is_tried = true;
+	if (meant->verdict == STEP_DROP && meant->tried_count < TRIED_MAX)
+		meant->tried[meant->tried_count++] = c;
+	if (meant->verdict == STEP_DROP)
+		log_debug(&meant->ex->ctx, "connection %s does not take the peer's proof: %s", c->name, failure->why);
 	/* With any other verdict than that it is not this one there is nothing to look for. */
 	return meant->verdict != STEP_DROP;
 }

@@ -222,6 +222,11 @@ static enum verdict check_leaf(struct exchange *ex, const struct connection_sett
 			 "needs a certificate for such a key", leaf->subject_text, leaf->serial_text, key_text(text, leaf->kind, leaf->bits), facts->text);
 		return refused(failure, "cert-key-kind");
 	}
+	if (leaf->kind == KEY_RSA && (leaf->bits < RSA_BITS_MIN || leaf->bits > RSA_BITS_MAX)) {
+		snprintf(failure->why, sizeof(failure->why), "certificate %s (serial %s) has an RSA key of %u bits, and %d to %d are taken: the peer needs a "
+			 "certificate for such a key", leaf->subject_text, leaf->serial_text, leaf->bits, RSA_BITS_MIN, RSA_BITS_MAX);
+		return refused(failure, leaf->bits < RSA_BITS_MIN ? "cert-weak-key" : "cert-key-kind");
+	}
 	if (alg && alg->verify(leaf->spki, octets, proof) == 0)
 		return STEP_OK;
 	snprintf(failure->why, sizeof(failure->why), "the signature of message %zu (%zu octets) is not by the private key of the peer's certificate %s "

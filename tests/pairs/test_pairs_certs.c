@@ -9,11 +9,11 @@
 #include "status.h"
 #include "status_text.h"
 
-enum { FILES_MAX = 40 };
+enum { FILES_MAX = 40, CONNECTIONS = 40 };
 
 /* ---- certificates, made once ---- */
 
-static struct pki_cert root, other, between, left, right, right_of_other, expired, early, no_sign, deep, deep_ca, bare, rsa_left, rsa_right;
+static struct pki_cert root, other, between, left, right, right_of_other, expired, early, no_sign, deep, deep_ca, bare, rsa_left, rsa_right, rsa_weak, many;
 static struct pair_file files[FILES_MAX + 1];
 static size_t file_count;
 
@@ -70,6 +70,19 @@ static void make(struct pki_cert *out, struct pki_spec spec, const struct pki_ce
 
 #define NAMES(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
+/* Of an authority that nobody trusts, with the names of many. */
+static void make_many(void)
+{
+	static char text[CONNECTIONS][32];
+	static const char *names[CONNECTIONS + 2] = { "dns:left.example" };
+
+	for (int i = 0; i < CONNECTIONS; i++) {
+		snprintf(text[i], sizeof(text[i]), "dns:g%d.example", i);
+		names[i + 1] = text[i];
+	}
+	make(&many, (struct pki_spec){ .dn = "CN=many", .names = names }, &other);
+}
+
 static void make_all(void)
 {
 	make(&root, (struct pki_spec){ .dn = "CN=root", .role = PKI_CA }, NULL);
@@ -86,6 +99,8 @@ static void make_all(void)
 	make(&bare, (struct pki_spec){ .dn = "CN=bare" }, &root);
 	make(&rsa_left, (struct pki_spec){ .dn = "CN=left,O=Example", .names = NAMES("dns:left.example"), .key = PKI_RSA2048 }, &root);
 	make(&rsa_right, (struct pki_spec){ .dn = "CN=right,O=Example", .names = NAMES("dns:right.example"), .key = PKI_RSA2048 }, &root);
+	make(&rsa_weak, (struct pki_spec){ .dn = "CN=right,O=Example", .names = NAMES("dns:right.example"), .key = PKI_RSA1024 }, &root);
+	make_many();
 	cert_files("root", &root, NULL);
 	cert_files("other", &other, NULL);
 	cert_files("between", &between, NULL);
@@ -101,6 +116,8 @@ static void make_all(void)
 	cert_files("bare", &bare, NULL);
 	cert_files("rsa-left", &rsa_left, NULL);
 	cert_files("rsa-right", &rsa_right, NULL);
+	cert_files("rsa-weak", &rsa_weak, NULL);
+	cert_files("many", &many, NULL);
 }
 
 /* ---- two ends ---- */
@@ -271,6 +288,9 @@ static const struct {
 	{ "another key than that of the certificate", { LEFT_CERT "send-cert=\"never\" id=\"left.example\"", TO_RIGHT, ROOT },
 	  { RIGHT_CERT "id=\"right.example\"", "cert=\"bare.pem\"", "" }, RIGHT, "bad-signature",
 	  "is not by the private key of the peer's certificate" },
+	{ "a key that is too weak", { "key=\"rsa-left.key\" cert=\"rsa-left.pem\" id=\"left.example\"", "cert=\"rsa-weak.pem\" " TO_RIGHT, ROOT },
+	  { "key=\"rsa-right.key\" cert=\"rsa-right.pem\" send-cert=\"never\" id=\"right.example\"", TO_LEFT, ROOT }, LEFT, "cert-weak-key",
+	  "has an RSA key of 1024 bits, and 2048 to 8192 are taken" },
 	{ "another certificate than the one that is named", { LEFT_CERT "send-cert=\"always\" id=\"left.example\"", TO_RIGHT, ROOT },
 	  { RIGHT_CERT "id=\"right.example\"", "cert=\"bare.pem\"", "" }, RIGHT, "cert-not-pinned", "that connection t names with cert=" },
 };
@@ -301,6 +321,42 @@ static void refused(void)
 		CU_ASSERT_EQUAL(side_all(&pair->side[PHASE1_LAST]), (int)PHASE1_LAST == (int)RIGHT && bad[i].who == LEFT);
 		pair_free(pair);
 	}
+}
+
+/*
+ * Whoever makes himself a certificate with the names of all peers of a gateway has it look at that certificate once for all who trust the same
+ * authorities, not once for each.
+ */
+static void many_meant(void)
+{
+	static char document[32 * 1024];
+	char left_document[2048];
+	size_t used = (size_t)snprintf(document, sizeof(document), "<keyferry xmlns=\"urn:keyferry:1\">" ROOT OTHER);
+	unsigned looked_at = 0;
+
+	for (int i = 0; i < CONNECTIONS; i++)
+		used += (size_t)snprintf(document + used, sizeof(document) - used,
+					 "<connection name=\"g%d\"><local address=\"192.0.2.2\" " RIGHT_CERT "id=\"right.example\"/>"
+					 "<remote address=\"192.0.2.1\" id=\"g%d.example\" ca=\"root\"/><phase1 auth=\"signature\"" PHASE1
+					 " proposals=\"aes128-sha256-curve25519\"/><child name=\"c\" proposals=\"aes128gcm16\" local=\"10.2.0.0/24\" "
+					 "remote=\"10.1.%d.0/24\"/></connection>", i, i, i);
+	snprintf(document + used, sizeof(document) - used, "</keyferry>");
+	snprintf(left_document, sizeof(left_document),
+		 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\"><local address=\"192.0.2.1\" key=\"many.key\" cert=\"many.pem\" "
+		 "send-cert=\"always\" id=\"left.example\"/><remote address=\"192.0.2.2\" id=\"right.example\"/><phase1 auth=\"signature\"" PHASE1
+		 " proposals=\"aes128-sha256-curve25519\"/><child name=\"c\" proposals=\"aes128gcm16\" local=\"10.1.0.0/24\" remote=\"10.2.0.0/24\"/>"
+		 "</connection>" ROOT "</keyferry>");
+	struct pair_options options = { .left = left_document, .right = document, .left_psk = "", .right_psk = "", .files = files };
+	struct pair *pair = pair_new(&options);
+	const struct side *side = &pair->side[RIGHT];
+
+	CU_ASSERT_FALSE(pair_up(pair, 500));
+	for (size_t i = 0; i < side->line_count; i++)
+		looked_at += strstr(side->lines[i], "does not take the peer's proof") != NULL;
+	CU_ASSERT_EQUAL(looked_at, 1);
+	CU_ASSERT(side_said(side, "certificate CN=many (serial "));
+	CU_ASSERT(side_said(side, "cert-untrusted"));
+	pair_free(pair);
 }
 
 /* ---- on the wire ---- */
@@ -362,6 +418,7 @@ static const struct unit_case cases[] = {
 	{ "certificates are asked for, sent and taken as each end says", comes_up },
 	{ "status shows the certificate of the peer and how long it is valid", shown },
 	{ "each certificate that is not taken has its line", refused },
+	{ "a certificate that many connections could mean is looked at once for all with the same authorities", many_meant },
 	{ "no bit that is flipped in a message with certificates does harm", damaged },
 	{ "phase 1 is renewed with certificates, whoever begins", renewed },
 };
