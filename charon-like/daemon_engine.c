@@ -20,6 +20,9 @@
 /* How long the peers' Delete messages may take to be sent. */
 enum { DELETE_SECONDS = 5 };
 
+/* Threads for what exchanges wait for: the signatures of tokens, each of which makes one at a time. */
+enum { ERRANDS_MAX = 4 };
+
 /* ---- the kernel service ---- */
 
 /* Something the kernel service tells, on its way to the main loop. */
@@ -257,7 +260,8 @@ static void worker_end(struct worker *worker)
 
 static void resolve_by_helper(struct engine *engine, struct resolve *resolve, struct loop *home, void (*done)(struct resolve *resolve))
 {
-	resolve_start(engine->helpers, resolve, home, done);
+	/* Not by those of exchanges: a token that hangs holds all of these. */
+	resolve_start(CONTAINER(engine, struct daemon, engine)->load.core.helpers, resolve, home, done);
 }
 
 static int open_shard(struct daemon *d, unsigned i)
@@ -280,7 +284,7 @@ int engine_open(struct daemon *d)
 
 	e->log = log_root(d->log);
 	e->bus = d->load.core.bus;
-	e->helpers = d->load.core.helpers;
+	e->helpers = helpers_new(ERRANDS_MAX);
 	e->resolve = resolve_by_helper;
 	e->services = d->load.core.services;
 	e->crypto = d->load.crypto;
@@ -292,7 +296,7 @@ int engine_open(struct daemon *d)
 	d->workers = calloc(count, sizeof(*d->workers));
 	snprintf(d->net_worker.name, sizeof(d->net_worker.name), "kf-net");
 	d->net_worker.loop = loop_new(NULL);
-	if (!e->peers || !e->shards || !d->workers || !d->net_worker.loop)
+	if (!e->helpers || !e->peers || !e->shards || !d->workers || !d->net_worker.loop)
 		return FAULT_MEMORY;
 	e->shard_count = count;
 	fault = crypto_random(e->crypto, e->cookie_key, sizeof(e->cookie_key));
@@ -438,8 +442,9 @@ void engine_close(struct daemon *d)
 		((const struct kernel_ipsec *)e->kernel->ops)->detach(e->kernel->state);
 	d->kernel_is_attached = false;
 	net_keep(d, false);
+	helpers_free(e->helpers);
 	helpers_free(d->load.core.helpers);
-	d->load.core.helpers = NULL;
+	e->helpers = d->load.core.helpers = NULL;
 	drain(d);
 	for (unsigned i = 0; i < e->shard_count; i++) {
 		if (e->shards[i])

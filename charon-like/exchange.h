@@ -6,6 +6,8 @@
  */
 #ifndef KEYFERRY_EXCHANGE_H
 #define KEYFERRY_EXCHANGE_H
+#include <stdatomic.h>
+
 #include "arena.h"
 #include "jobs.h"
 #include "list.h"
@@ -190,12 +192,13 @@ struct ex_keep *ex_kept(const struct exchange *ex, void (*free)(struct ex_keep *
 /*
  * Work of a helper thread that a step waits for. The step returns STEP_WAIT, is run again when the work is done, and finds it by
  * ex_errand_next(). Outlives the exchange until the work is done. Embedded, first; `work` runs on a helper and may look only at what the
- * errand owns; `free` afterwards.
+ * errand owns; `free` afterwards. It does not run when the exchange has ended before.
  */
 struct ex_errand {
 	struct ex_keep keep;
 	struct errand errand;
 	struct exchange *ex;                /* NULL: it has ended                                  */
+	atomic_bool is_left;                /* likewise, for the helper                            */
 	bool is_done;
 	void (*work)(struct ex_errand *errand);
 	void (*free)(struct ex_errand *errand);

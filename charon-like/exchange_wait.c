@@ -27,6 +27,7 @@ static void errand_leave(struct ex_keep *keep)
 	struct ex_errand *errand = CONTAINER(keep, struct ex_errand, keep);
 
 	errand->ex = NULL;
+	atomic_store_explicit(&errand->is_left, true, memory_order_relaxed);
 	if (errand->is_done)
 		errand->free(errand);
 }
@@ -35,7 +36,9 @@ static void errand_work(struct errand *errand)
 {
 	struct ex_errand *ex_errand = CONTAINER(errand, struct ex_errand, errand);
 
-	ex_errand->work(ex_errand);
+	/* A token that is slower than peers ask would never get to those who still wait. */
+	if (!atomic_load_explicit(&ex_errand->is_left, memory_order_relaxed))
+		ex_errand->work(ex_errand);
 }
 
 static void errand_done(struct errand *errand)
@@ -55,6 +58,7 @@ enum verdict ex_ask(struct exchange *ex, struct ex_errand *errand)
 
 	errand->ex = ex;
 	errand->is_done = false;
+	atomic_init(&errand->is_left, false);
 	errand->errand = (struct errand){ .home = shard->loop, .work = errand_work, .done = errand_done };
 	ex_keep(ex, &errand->keep, errand_leave);
 	helpers_run(shard->engine->helpers, &errand->errand);

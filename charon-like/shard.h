@@ -49,7 +49,7 @@ struct resolve;
 struct engine {
 	const struct log_context *log;
 	struct bus *bus;
-	struct helpers *helpers;
+	struct helpers *helpers;             /* for what exchanges wait for, and nothing else      */
 	/* Asks for the address of a host name, see resolve_start(); NULL: none are resolved. */
 	void (*resolve)(struct engine *engine, struct resolve *resolve, struct loop *home, void (*done)(struct resolve *resolve));
 	const struct services *services;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_exchange_wait.c - the engine with a toy mode: steps that wait for something slow, and answers that are refused but not the end. */
+#include <pthread.h>
+#include <unistd.h>
+
 #include "test_exchange.h"
 
 #define SA_PAY   "\x01"
@@ -174,6 +177,61 @@ static void things_are_kept(void)
 	bench_free(bench);
 }
 
+/* ---- work of helper threads ---- */
+
+struct work {
+	struct ex_errand errand;
+	pthread_mutex_t *gate;
+	unsigned *done, *freed;
+};
+
+static void work_do(struct ex_errand *errand)
+{
+	struct work *work = CONTAINER(errand, struct work, errand);
+
+	pthread_mutex_lock(work->gate);
+	++*work->done;
+	pthread_mutex_unlock(work->gate);
+}
+
+static void work_free(struct ex_errand *errand)
+{
+	struct work *work = CONTAINER(errand, struct work, errand);
+
+	++*work->freed;
+	free(work);
+}
+
+/* A slow token must not be kept busy with what nobody waits for any more. */
+static void nobody_waits(void)
+{
+	struct helpers *helpers = helpers_new(1);
+	struct bench *bench = responder();
+	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	unsigned done = 0, freed = 0;
+
+	bench->engine.helpers = helpers;
+	pthread_mutex_lock(&gate);
+	for (int i = 0; i < 3; i++) {
+		struct work *work = calloc(1, sizeof(*work));
+		*work = (struct work){ .errand = { .work = work_do, .free = work_free }, .gate = &gate, .done = &done, .freed = &freed };
+		CU_ASSERT_EQUAL(ex_ask(bench_exchange(bench), &work->errand), STEP_WAIT);
+	}
+	/* The first is under way by now, or will find that nobody waits, like the others. */
+	bench->process = STEP_ABORT;
+	bench_receive(bench, SA_PAY, "one", 0);
+	CU_ASSERT_PTR_NULL(bench_exchange(bench));
+	pthread_mutex_unlock(&gate);
+	for (int i = 0; i < 2000 && freed < 3; i++) {
+		usleep(1000);
+		bench_run(bench, 1);
+	}
+	CU_ASSERT_EQUAL(freed, 3);
+	CU_ASSERT(done <= 1);
+	helpers_free(helpers);
+	bench_free(bench);
+}
+
 /* ---- refusing what may be forged ---- */
 
 static void refuses_once(void)
@@ -218,6 +276,7 @@ static const struct unit_case cases[] = {
 	{ "after WAIT a step may still drop, abort or never run again", waits_then_ends },
 	{ "building may WAIT as well", build_waits },
 	{ "what is kept outlasts steps that are undone, and goes with the exchange", things_are_kept },
+	{ "a helper does not begin what an exchange that has ended has asked for", nobody_waits },
 	{ "a refused message tells the peer once, and the right one is still taken", refuses_once },
 	{ "after a refused answer three more sendings follow, then it ends with that reason", refused_ends_soon },
 };
