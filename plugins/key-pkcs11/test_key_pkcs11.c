@@ -435,10 +435,34 @@ static void settings(void)
 	end();
 }
 
+/* The URI stands in lines of the log; the PIN must not. */
+static void pin_in_uri(void)
+{
+	static const char *const urls[] = { "pkcs11:token=gw;object=none?pin-value=1234", "pkcs11:token=gw;object=rsa?module-name=x&pin-value=1234",
+					    "pkcs11:token=gw;object=rsa?PIN-value=1234" };
+	char why[WHY_MAX];
+
+	begin();
+	for (size_t i = 0; i < COUNT(urls); i++) {
+		struct key_request request = { .where = urls[i] };
+		struct private_key *key = NULL;
+		struct bytes der;
+
+		CU_ASSERT_EQUAL(f.store->load(f.state, &request, &key, why), FAULT_INPUT);
+		CU_ASSERT_PTR_NULL(key);
+		CU_ASSERT(says(why, "write it into a file that only root can read, and name that with passphrase-file="));
+		CU_ASSERT_PTR_NULL(strstr(why, "1234"));
+		CU_ASSERT_EQUAL(f.store->load_cert(f.state, &request, &der, why), FAULT_INPUT);
+		CU_ASSERT_PTR_NULL(strstr(why, "1234"));
+	}
+	end();
+}
+
 static const struct unit_case cases[] = {
 	{ "keys of all kinds sign in the token, in the lengths of IKEv1", kinds },
 	{ "a private key does not leave its token", stays },
 	{ "keys that are not there, too short, or want a PIN are refused", refused },
+	{ "a PIN in the URI, which is logged, is refused without saying it", pin_in_uri },
 	{ "a wrong PIN is tried once a time, so the token does not lock itself", wrong_pin },
 	{ "a PIN is given once, and not at the last try", pin_tries },
 	{ "a token that was pulled out gives a clear error, and signs when it is back", pulled_out },
