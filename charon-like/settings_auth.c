@@ -226,6 +226,16 @@ static void kinds_check(struct check *check, const struct connection_settings *c
 			    key_text(theirs, kind, bits), key_text(ours, c->key->kind, c->key->bits));
 }
 
+/* A public key that is like that is refused where it is read; certificates are read by a store that knows not what for. */
+static void pinned_check(struct check *check, const struct connection_settings *c)
+{
+	const struct certificate *pinned = c->remote_cert;
+
+	if (pinned && pinned->kind == KEY_RSA && (pinned->bits < RSA_BITS_MIN || pinned->bits > RSA_BITS_MAX))
+		check_warn(check, node_child(c->node, "remote"), "cert: certificate %s (serial %s) has an RSA key of %u bits, and %d to %d are taken, so the peer can "
+			   "prove nothing with it: it needs another one", pinned->subject_text, pinned->serial_text, pinned->bits, RSA_BITS_MIN, RSA_BITS_MAX);
+}
+
 static void signature_check(struct check *check, const struct settings *s, const struct connection_settings *c)
 {
 	const struct config_node *local = node_child(c->node, "local");
@@ -236,6 +246,7 @@ static void signature_check(struct check *check, const struct settings *s, const
 		check_error(check, c->node, "nothing says by what the peer is known: write public-key=\"FILE\" or cert=\"FILE\" in <remote>, or "
 			    "<ca name=\"NAME\" file=\"FILE\"/> with the authority that issued its certificate");
 	kinds_check(check, c);
+	pinned_check(check, c);
 }
 
 static void own_check(struct check *check, const struct settings *s, const struct connection_settings *c)

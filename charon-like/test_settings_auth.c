@@ -142,6 +142,20 @@ static void of_no_use(void)
 	run_end(&run);
 }
 
+static void weak_pinned(void)
+{
+	struct run run;
+
+	(void)good(&run, SIGNED(" key=rsa.key", " cert=weak.pem"));
+	CU_ASSERT_EQUAL(run.log.warnings, 1);
+	CU_ASSERT(kept_log_has(&run.log, "t.conf:4: "));
+	CU_ASSERT(kept_log_has(&run.log, "cert: certificate CN=weak (serial ) has an RSA key of 1024 bits, and 2048 to 8192 are taken, so the peer can prove nothing with it"));
+	run_end(&run);
+	(void)good(&run, SIGNED(" key=rsa.key", " cert=rsa.pub"));
+	CU_ASSERT_EQUAL(run.log.warnings, 0);
+	run_end(&run);
+}
+
 static void revocation(void)
 {
 	struct services *more = fake_services();
@@ -265,6 +279,8 @@ static void more_files(void)
 	secret_file("wrong.txt", "fairy\n", 0600);
 	secret_file("open.txt", "ferry\n", 0644);
 	secret_file("right.pub", "1 right\n", 0644);
+	secret_file("rsa.key", "0 left\n", 0600);
+	secret_file("weak.pem", "0 weak\n", 0644);
 	secret_file("rsa.pub", "0 right\n", 0644);
 	secret_file("bad.key", "1 bad\n", 0600);
 	secret_file("bad.pem", "1 bad\n", 0644);
@@ -282,6 +298,7 @@ static const struct unit_case cases[] = {
 	{ "a key is opened with the first line of the passphrase's file", passphrases },
 	{ "what is wrong is said with its place", mistakes },
 	{ "a key without auth signature is warned of", of_no_use },
+	{ "a certificate of the peer whose key is too weak is warned of", weak_pinned },
 	{ "a certificate of ours that peers will refuse is warned of", own_flaw },
 	{ "plugins that read keys and certificates are asked for where they are missing", missing_plugins },
 	{ "a reload takes a new key of ours, and ends what a peer's old one has begun", reloads },

@@ -170,7 +170,8 @@ static inline int fake_cert_load(void *state, struct bytes file, struct cert_lis
 		struct certificate *certificate = calloc(1, sizeof(*certificate));
 		if (!certificate)
 			abort();
-		*certificate = (struct certificate){ .kind = (enum key_kind)line.kind, .bits = 2048, .spki = fake_spki(line.name), .free = fake_certificate_free };
+		unsigned bits = strcmp(line.name, "weak") == 0 ? 1024 : 2048;
+		*certificate = (struct certificate){ .kind = (enum key_kind)line.kind, .bits = bits, .spki = fake_spki(line.name), .free = fake_certificate_free };
 		certificate->der = certificate->subject = certificate->issuer = certificate->spki;
 		certificate->is_ca = strncmp(line.name, "leaf", 4) != 0;
 		certificate->not_after = INT64_MAX;
