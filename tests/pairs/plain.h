@@ -6,20 +6,32 @@
 
 static const char psk[] = "a pre-shared key of some length\n";
 
-static inline struct pair *plain_new(unsigned shards)
+/* Further attributes; NULL: none. */
+struct words {
+	const char *connection[SIDES], *phase1[SIDES], *child[SIDES];
+};
+
+static inline struct pair *plain_with(const struct words *words, unsigned shards)
 {
 	static const char *const host[] = { "192.0.2.1", "192.0.2.2" };
 	char document[SIDES][2048];
 
+#define WORD(where) (words->where[i] ? words->where[i] : "")
 	for (int i = 0; i < SIDES; i++)
 		snprintf(document[i], sizeof(document[i]),
-			 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\"><local address=\"%s\"/><remote address=\"%s\"/>"
-			 "<phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\"/>"
-			 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\"/></connection>"
+			 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" %s><local address=\"%s\"/><remote address=\"%s\"/>"
+			 "<phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\" %s/>"
+			 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\" %s/></connection>"
 			 "<psk ids=\"%s %s\" file=\"psk\"/></keyferry>",
-			 host[i], host[!i], i + 1, !i + 1, host[0], host[1]);
+			 WORD(connection), host[i], host[!i], WORD(phase1), i + 1, !i + 1, WORD(child), host[0], host[1]);
+#undef WORD
 	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = psk, .right_psk = psk, .shards = shards };
 	return pair_new(&options);
+}
+
+static inline struct pair *plain_new(unsigned shards)
+{
+	return plain_with(&(struct words){ .connection = { "dpd=\"no\"", "dpd=\"no\"" } }, shards);
 }
 
 static inline struct child *current_of(const struct side *side)

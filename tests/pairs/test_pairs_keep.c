@@ -5,35 +5,8 @@
  */
 #include "kin.h"
 #include "liveness.h"
-#include "pair.h"
+#include "plain.h"
 #include "v1.h"
-
-static const char psk[] = "a pre-shared key of some length\n";
-
-struct words {
-	const char *connection[SIDES], *phase1[SIDES], *child[SIDES];   /* further attributes; NULL: none */
-};
-
-static const char *word(const char *text)
-{
-	return text ? text : "";
-}
-
-static struct pair *keep_new(const struct words *words)
-{
-	static const char *const host[] = { "192.0.2.1", "192.0.2.2" };
-	char document[SIDES][2048];
-
-	for (int i = 0; i < SIDES; i++)
-		snprintf(document[i], sizeof(document[i]),
-			 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" %s><local address=\"%s\"/><remote address=\"%s\"/>"
-			 "<phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\" %s/>"
-			 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\" %s/></connection>"
-			 "<psk ids=\"%s %s\" file=\"psk\"/></keyferry>",
-			 word(words->connection[i]), host[i], host[!i], word(words->phase1[i]), i + 1, !i + 1, word(words->child[i]), host[0], host[1]);
-	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = psk, .right_psk = psk };
-	return pair_new(&options);
-}
 
 static struct ike_sa *sa_of(const struct side *side, const char *connection)
 {
@@ -85,7 +58,7 @@ static void shorter_one_counts(void)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		const struct lives *row = &rows[i];
 		struct words words = { .phase1 = { row->phase1[0], row->phase1[1] }, .child = { row->child[0], row->child[1] } };
-		struct pair *pair = keep_new(&words);
+		struct pair *pair = plain_with(&words, 1);
 		CU_ASSERT_FATAL(pair_up(pair, 1000));
 		for (int side = 0; side < SIDES; side++) {
 			CU_ASSERT_EQUAL(sa_of(&pair->side[side], "t")->lifetime, row->phase1_seconds);
@@ -99,7 +72,7 @@ static void shorter_one_counts(void)
 static void used_up(void)
 {
 	struct words words = { .child = { "lifetime-packets=\"1000000\"", "" } };
-	struct pair *pair = keep_new(&words);
+	struct pair *pair = plain_with(&words, 1);
 
 	CU_ASSERT_FATAL(pair_up(pair, 1000));
 	CU_ASSERT_EQUAL(child_limits(child_of(&pair->side[LEFT])).hard_packets, 1000000);
@@ -122,7 +95,7 @@ static void used_up(void)
 static void renewal_refused(void)
 {
 	struct words words = { .child = { "lifetime=\"60s\"", "lifetime=\"60s\"" } };
-	struct pair *pair = keep_new(&words);
+	struct pair *pair = plain_with(&words, 1);
 
 	CU_ASSERT_FATAL(pair_up(pair, 1000));
 	for (int i = 0; i < 8; i++) {
@@ -141,7 +114,7 @@ static void renewal_refused(void)
 static void nobody_is_asked(void)
 {
 	struct words words = { .connection = { "dpd=\"5s\"", "dpd=\"5s\"" } };
-	struct pair *pair = keep_new(&words);
+	struct pair *pair = plain_with(&words, 1);
 
 	CU_ASSERT_FATAL(pair_up(pair, 1000));
 	unsigned sent = pair->sent;
@@ -169,7 +142,7 @@ static unsigned nothing_passes(struct pair *pair, struct wire_packet *packet, vo
 static void dead_peer(void)
 {
 	struct words words = { .connection = { "dpd=\"10s\"", "dpd=\"no\"" } };
-	struct pair *pair = keep_new(&words);
+	struct pair *pair = plain_with(&words, 1);
 
 	CU_ASSERT_FATAL(pair_up(pair, 1000));
 	pair->filter = nothing_passes;
@@ -188,7 +161,7 @@ static void no_answer(void)
 {
 	for (int traffic = 0; traffic <= 1; traffic++) {
 		struct words words = { .connection = { "dpd=\"no\"", "dpd=\"no\"" } };
-		struct pair *pair = keep_new(&words);
+		struct pair *pair = plain_with(&words, 1);
 
 		CU_ASSERT_FATAL(pair_up(pair, 1000));
 		pair_run(pair, KIN_CROSSING_MS);
@@ -217,7 +190,7 @@ static void count_keepalive(void *state, const struct address *local, const stru
 static void nat_is_kept_awake(void)
 {
 	struct words words = { .connection = { "dpd=\"no\"", "dpd=\"no\"" } };
-	struct pair *pair = keep_new(&words);
+	struct pair *pair = plain_with(&words, 1);
 
 	pair->side[LEFT].engine.transport.keepalive = count_keepalive;
 	keepalives = 0;
@@ -257,7 +230,7 @@ static void inject_notify(struct pair *pair, unsigned to, uint16_t type)
 static void hints_end_nothing(void)
 {
 	struct words words = { .connection = { "dpd=\"1h\"", "dpd=\"1h\"" } };
-	struct pair *pair = keep_new(&words);
+	struct pair *pair = plain_with(&words, 1);
 
 	CU_ASSERT_FATAL(pair_up(pair, 1000));
 	pair_run(pair, 60000);
@@ -283,7 +256,7 @@ static void hints_end_nothing(void)
 static void invalid_spi(void)
 {
 	struct words words = { .connection = { "keep=\"up\"", "" } };
-	struct pair *pair = keep_new(&words);
+	struct pair *pair = plain_with(&words, 1);
 	uint8_t octets[4];
 	struct writer w = writer_over(octets, sizeof(octets));
 

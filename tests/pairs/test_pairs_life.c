@@ -7,34 +7,17 @@
 
 #include "kin.h"
 #include "liveness.h"
+#include "plain.h"
 #include "weather.h"
 
 enum {
-	CHILD_SECONDS = 30, PHASE1_SECONDS = 150,
 	PROBE_MS = 50, STEP_MS = 25,
-	QUIET_MS = CHILD_RETIRE_PEER_MS + CHILD_LINGER_MS + 1500,
 	COLLIDE_IN_100 = 30,
 	SECONDS_MAX = 100,
 };
 
-static const char psk[] = "a pre-shared key of some length\n";
-
-/* `connection` and `child` are further attributes. */
-static struct pair *life_new(const char *phase1, const char *connection, const char *child, unsigned shards)
-{
-	static const char *const host[] = { "192.0.2.1", "192.0.2.2" };
-	char document[SIDES][2048];
-
-	for (int i = 0; i < SIDES; i++)
-		snprintf(document[i], sizeof(document[i]),
-			 "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" %s><local address=\"%s\"/><remote address=\"%s\"/>"
-			 "<phase1" PHASE1 " proposals=\"aes128-sha256-curve25519\" %s/>"
-			 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.%d.0.0/24\" remote=\"10.%d.0.0/24\" %s/></connection>"
-			 "<psk ids=\"%s %s\" file=\"psk\"/></keyferry>",
-			 connection, host[i], host[!i], phase1, i + 1, !i + 1, child, host[0], host[1]);
-	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = psk, .right_psk = psk, .shards = shards };
-	return pair_new(&options);
-}
+static const struct words short_child = { .child = { "lifetime=\"30s\"", "lifetime=\"30s\"" } };
+static const struct words short_lives = { .phase1 = { "lifetime=\"150s\"", "lifetime=\"150s\"" }, .child = { "lifetime=\"30s\"", "lifetime=\"30s\"" } };
 
 /* ---- what is there ---- */
 
@@ -142,7 +125,7 @@ static bool settle(struct pair *pair)
 static void many(unsigned want_children, unsigned want_phases, unsigned shards)
 {
 	struct weather weather = { .state = weather_seed(), .lose = 5, .delay = 5, .delay_ms = 30 };
-	struct pair *pair = life_new("lifetime=\"150s\"", "", "lifetime=\"30s\"", shards);
+	struct pair *pair = plain_with(&short_lives, shards);
 	time_t end = time(NULL) + SECONDS_MAX;
 	size_t before = 0, sas = 0;
 	unsigned unsettled = 0, collisions = 0;
@@ -217,7 +200,7 @@ static unsigned nat_pass(struct pair *pair, struct wire_packet *packet, void *ar
 
 static void responder_and_nat(void)
 {
-	struct pair *pair = life_new("", "", "lifetime=\"30s\"", 1);
+	struct pair *pair = plain_with(&short_child, 1);
 	const struct side *right = &pair->side[RIGHT];
 
 	pair->filter = nat_pass;
