@@ -150,7 +150,8 @@ bool quick_is_overtaken(const struct exchange *ex, const struct child_rival *riv
 {
 	const struct quick *quick = quick_of(ex);
 
-	if (ex->role != RESPONDER || !quick->child || !quick->generation)
+	/* Also what we began ourselves: the peer drops its message 1 until it has forgotten why, and then takes it for something new. */
+	if ((ex->role == RESPONDER && !quick->child) || !quick->generation)
 		return false;
 	return quick->generation < rival->generation || (quick->generation == rival->generation && quick->spi[INITIATOR] < rival->spi);
 }

@@ -61,6 +61,49 @@ static void crossed_under_two(void)
 	CU_ASSERT_EQUAL(crossed, 20);
 }
 
+/* What one end began is lost until the other has renewed the child twice, under an ISAKMP SA on another shard of the first. */
+struct lost_under {
+	const uint8_t *cookies;
+	uint64_t until;
+};
+
+static unsigned lose_under(struct pair *pair, struct wire_packet *packet, void *arg)
+{
+	const struct lost_under *lost = arg;
+
+	return !(packet->to == LEFT && packet->data[18] == 32 && pair->now < lost->until && memcmp(packet->data, lost->cookies, 2 * COOKIE_SIZE) == 0);
+}
+
+static void overtaken_under_two(void)
+{
+	unsigned overtaken = 0;
+
+	for (unsigned i = 0; i < 200 && overtaken < 20; i++) {
+		struct pair *pair = plain_new(4);
+		struct side *left = &pair->side[LEFT], *right = &pair->side[RIGHT];
+		struct ike_sa *sas[2] = { NULL, NULL }, *older;
+
+		if (two_shards(pair, sas) && (older = by_cookies(left, sas[1]))->shard == by_cookies(left, sas[0])->shard) {
+			struct lost_under lost = { .cookies = sas[0]->cookie[0], .until = pair->now + 9500 };
+
+			overtaken++;
+			pair->filter = lose_under;
+			pair->filter_arg = &lost;
+			CU_ASSERT_EQUAL(begin_under(right, sas[0]), 0);
+			CU_ASSERT_EQUAL(begin_under(left, older), 0);
+			runs_with_traffic(pair, 1600);
+			CU_ASSERT_EQUAL(begin_under(left, older), 0);
+			runs_with_traffic(pair, 100000);
+			CU_ASSERT_EQUAL(left->events[EVENT_CHILD_DOWN] + right->events[EVENT_CHILD_DOWN], 0);
+			CU_ASSERT_EQUAL(side_children(left), 1);
+			CU_ASSERT_EQUAL(side_children(right), 1);
+			CU_ASSERT_EQUAL(pair->probes_held + pair->probes_lost, 0);
+		}
+		pair_free(pair);
+	}
+	CU_ASSERT_EQUAL(overtaken, 20);
+}
+
 /* The peer has deleted the ISAKMP SA that this end begins under, its Delete was lost, and it begins under the one that took over. */
 static unsigned nothing(struct pair *pair, struct wire_packet *packet, void *arg)
 {
@@ -163,6 +206,7 @@ static void renewed_at_the_last(void)
 static const struct unit_case cases[] = {
 	{ "a child is renewed in time although message 6 of the new phase 1 is lost", renewed_before_message6 },
 	{ "of two pairs that crossed under two ISAKMP SAs both ends keep the same one", crossed_under_two },
+	{ "a Quick Mode that another one has overtaken under a second ISAKMP SA is given up", overtaken_under_two },
 	{ "a Quick Mode under an ISAKMP SA that the peer has deleted gives way to the peer's", crossed_under_a_deleted_one },
 	{ "a child is renewed in time although little of that is left", renewed_at_the_last },
 };
