@@ -111,6 +111,8 @@ static const struct config_node fetch_node = {
 static const struct config_node *const children[] = { &node, &fetch_node };
 static const struct config_node top = { .name = "keyferry", .file = "test", .children = children, .child_count = COUNT(children), .text = "" };
 
+#define HOW "<phase1" PHASE1 " auth=\"signature\" proposals=\"aes128-sha256-curve25519\"/><child name=\"c\" proposals=\"aes128gcm16\" "
+
 /*
  * On the left "t" with the certificate `name`, and "h" from another address with `other`, of the slow authority, whose CRL is at `path`
  * ("": no place is configured).
@@ -122,18 +124,18 @@ static struct pair *pair_with(const char *name, const char *other, const char *p
 	if (path[0])
 		snprintf(place, sizeof(place), "crl=\"http://127.0.0.1:%u%s\" ", server.port, path);
 	snprintf(document[LEFT], sizeof(document[LEFT]), "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\"><local address=\"192.0.2.1\" "
-		 "id=\"left.example\" key=\"%s.key\" cert=\"%s.pem\"/><remote address=\"192.0.2.2\" id=\"right.example\"/><phase1 auth=\"signature\" "
-		 "proposals=\"aes128-sha256-curve25519\"/><child name=\"c\" proposals=\"aes128gcm16\" local=\"10.1.0.0/24\" remote=\"10.2.0.0/24\"/></connection>"
+		 "id=\"left.example\" key=\"%s.key\" cert=\"%s.pem\"/><remote address=\"192.0.2.2\" id=\"right.example\"/>"
+		 HOW "local=\"10.1.0.0/24\" remote=\"10.2.0.0/24\"/></connection>"
 		 "<connection name=\"h\" dpd=\"no\"><local address=\"192.0.2.3\" id=\"left.example\" key=\"%s.key\" cert=\"%s.pem\" send-cert=\"always\"/>"
-		 "<remote address=\"192.0.2.2\" id=\"right.example\"/><phase1 auth=\"signature\" proposals=\"aes128-sha256-curve25519\"/>"
-		 "<child name=\"c\" proposals=\"aes128gcm16\" local=\"10.3.0.0/24\" remote=\"10.2.0.0/24\"/></connection>"
+		 "<remote address=\"192.0.2.2\" id=\"right.example\"/>"
+		 HOW "local=\"10.3.0.0/24\" remote=\"10.2.0.0/24\"/></connection>"
 		 "<ca name=\"root\" file=\"root.pem\" revocation=\"off\"/></keyferry>", name, name, other, other);
 	snprintf(document[RIGHT], sizeof(document[RIGHT]), "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\"><local address=\"192.0.2.2\" "
-		 "id=\"right.example\" key=\"right.key\" cert=\"right.pem\"/><remote address=\"192.0.2.1\" id=\"left.example\" ca=\"root\"/><phase1 "
-		 "auth=\"signature\" proposals=\"aes128-sha256-curve25519\"/><child name=\"c\" proposals=\"aes128gcm16\" local=\"10.2.0.0/24\" remote=\"10.1.0.0/24\"/>"
+		 "id=\"right.example\" key=\"right.key\" cert=\"right.pem\"/><remote address=\"192.0.2.1\" id=\"left.example\" ca=\"root\"/>"
+		 HOW "local=\"10.2.0.0/24\" remote=\"10.1.0.0/24\"/>"
 		 "</connection><connection name=\"h\" dpd=\"no\"><local address=\"192.0.2.2\" id=\"right.example\" key=\"right.key\" cert=\"right.pem\"/>"
-		 "<remote address=\"192.0.2.3\" id=\"left.example\" ca=\"slow\"/><phase1 auth=\"signature\" proposals=\"aes128-sha256-curve25519\"/><child name=\"c\" "
-		 "proposals=\"aes128gcm16\" local=\"10.2.0.0/24\" remote=\"10.3.0.0/24\"/></connection>"
+		 "<remote address=\"192.0.2.3\" id=\"left.example\" ca=\"slow\"/>"
+		 HOW "local=\"10.2.0.0/24\" remote=\"10.3.0.0/24\"/></connection>"
 		 "<ca name=\"root\" file=\"root.pem\" crl=\"http://127.0.0.1:%u/root.crl\" revocation=\"strict\"/>"
 		 "<ca name=\"slow\" file=\"slow.pem\" %srevocation=\"%s\"/></keyferry>", server.port, place, policy);
 	struct pair_options options = { .left = document[LEFT], .right = document[RIGHT], .left_psk = "", .right_psk = "", .files = files, .root = &top };
@@ -231,6 +233,96 @@ static void strangers_name_no_place(void)
 	pair_free(pair);
 }
 
+/* ---- in the middle of a phase 1: the right end looks, and is initiator or responder ---- */
+
+/* Who has said its last message cannot know whether the other end takes it. */
+static bool left_spoke_last(unsigned initiator)
+{
+	const unsigned last = PHASE1_LAST;
+
+	return (initiator == LEFT) == (last == LEFT);
+}
+
+static unsigned warned(const struct side *side, const char *code)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < side->line_count && i < LOG_KEPT; i++)
+		count += strstr(side->lines[i], "warn ") && strstr(side->lines[i], code);
+	return count;
+}
+
+/* Nothing is left but what one end cannot know of, and nothing was ever up. */
+static void check_refused(const struct pair *pair, unsigned initiator, const char *code)
+{
+	const struct side *left_side = &pair->side[LEFT], *right_side = &pair->side[RIGHT];
+
+	CU_ASSERT_EQUAL(warned(right_side, code), 1);
+	CU_ASSERT_EQUAL(right_side->events[EVENT_IKE_UP] + right_side->events[EVENT_CHILD_UP] + left_side->events[EVENT_CHILD_UP], 0);
+	CU_ASSERT_EQUAL(left_side->events[EVENT_IKE_UP], left_spoke_last(initiator));
+	CU_ASSERT(side_said(left_side, "AUTHENTICATION-FAILED in the clear"));
+	CU_ASSERT_EQUAL(side_all(right_side), 0);
+}
+
+static void waits_and_goes_on(void)
+{
+	for (unsigned initiator = LEFT; initiator < SIDES; initiator++) {
+		struct pair *pair = pair_of("left", "/hang", "strict");
+		const struct side *left_side = &pair->side[LEFT], *right_side = &pair->side[RIGHT];
+
+		atomic_store(&is_held, true);
+		CU_ASSERT_EQUAL(side_up(&pair->side[initiator], "t", NULL), 0);
+		pair_run(pair, 50);
+		CU_ASSERT(side_said(right_side, "waiting for CRLs and OCSP answers"));
+		CU_ASSERT_EQUAL(left_side->events[EVENT_IKE_UP], left_spoke_last(initiator));
+		/* Messages come again meanwhile, and of Quick Mode too from who thinks that phase 1 is over. */
+		pair_run(pair, CERT_CHECK_SECONDS * 1000 / 2);
+		CU_ASSERT_EQUAL(right_side->events[EVENT_IKE_UP] + right_side->events[EVENT_FAILURE], 0);
+		CU_ASSERT_EQUAL(left_side->events[EVENT_IKE_UP], left_spoke_last(initiator));
+		atomic_store(&is_held, false);
+		CU_ASSERT(run_until(pair, is_up));
+		CU_ASSERT_EQUAL(side_sas(left_side), 1);
+		CU_ASSERT_EQUAL(side_sas(right_side), 1);
+		CU_ASSERT(pair_keys_agree(pair));
+		pair_free(pair);
+	}
+}
+
+static void waits_and_refuses(void)
+{
+	for (unsigned initiator = LEFT; initiator < SIDES; initiator++) {
+		struct pair *pair = pair_of("lost", "/hang", "strict");
+		const struct side *right_side = &pair->side[RIGHT];
+
+		atomic_store(&is_held, true);
+		CU_ASSERT_EQUAL(side_up(&pair->side[initiator], "t", NULL), 0);
+		pair_run(pair, CERT_CHECK_SECONDS * 1000 / 2);
+		CU_ASSERT_EQUAL(right_side->events[EVENT_FAILURE], 0);
+		atomic_store(&is_held, false);
+		CU_ASSERT(run_until(pair, is_refused));
+		CU_ASSERT_STRING_EQUAL(right_side->last_code, "revoked-by-crl");
+		pair_run(pair, 60000);
+		check_refused(pair, initiator, "revoked-by-crl: certificate \"CN=lost\"");
+		pair_free(pair);
+	}
+}
+
+static void waits_in_vain(void)
+{
+	for (unsigned initiator = LEFT; initiator < SIDES; initiator++) {
+		struct pair *pair = pair_of("left", "/hang", "strict");
+
+		CU_ASSERT_EQUAL(side_up(&pair->side[initiator], "h", NULL), 0);
+		pair_run(pair, CERT_CHECK_SECONDS * 1000 - 500);
+		CU_ASSERT_EQUAL(pair->side[RIGHT].events[EVENT_FAILURE], 0);
+		pair_run(pair, 1000);
+		CU_ASSERT_STRING_EQUAL(pair->side[RIGHT].last_code, "revocation-timeout");
+		pair_run(pair, 60000);
+		check_refused(pair, initiator, "revocation-timeout: whether \"CN=hanging\"");
+		pair_free(pair);
+	}
+}
+
 static double wall_ms(void)
 {
 	struct timespec now;
@@ -308,13 +400,12 @@ static void one_fetch(void)
 	used += (size_t)snprintf(many, sizeof(many), "<keyferry xmlns=\"urn:keyferry:1\"><ca name=\"root\" file=\"root.pem\" revocation=\"off\"/>");
 	for (int i = 0; i < MANY; i++)
 		used += (size_t)snprintf(many + used, sizeof(many) - used, "<connection name=\"c%d\" dpd=\"no\"><local address=\"10.0.%d.%d\" id=\"left.example\" "
-					 "key=\"left.key\" cert=\"left.pem\"/><remote address=\"192.0.2.2\" id=\"right.example\"/><phase1 auth=\"signature\" "
-					 "proposals=\"aes128-sha256-curve25519\"/><child name=\"c\" proposals=\"aes128gcm16\" remote=\"10.2.0.0/24\"/></connection>",
-					 i, i / 200, i % 200 + 1);
+					 "key=\"left.key\" cert=\"left.pem\"/><remote address=\"192.0.2.2\" id=\"right.example\"/>"
+					 HOW "remote=\"10.2.0.0/24\"/></connection>", i, i / 200, i % 200 + 1);
 	snprintf(many + used, sizeof(many) - used, "</keyferry>");
 	snprintf(right_document, sizeof(right_document), "<keyferry xmlns=\"urn:keyferry:1\"><connection name=\"t\" dpd=\"no\" unique=\"never\"><local "
-		 "address=\"192.0.2.2\" id=\"right.example\" key=\"right.key\" cert=\"right.pem\"/><remote address=\"%%any\" id=\"%%any\"/><phase1 auth=\"signature\" "
-		 "proposals=\"aes128-sha256-curve25519\"/><child name=\"c\" proposals=\"aes128gcm16\" local=\"10.2.0.0/24\"/></connection>"
+		 "address=\"192.0.2.2\" id=\"right.example\" key=\"right.key\" cert=\"right.pem\"/><remote address=\"%%any\" id=\"%%any\"/>"
+		 HOW "local=\"10.2.0.0/24\"/></connection>"
 		 "<ca name=\"root\" file=\"root.pem\" crl=\"http://127.0.0.1:%u/root.crl\" revocation=\"strict\"/></keyferry>", server.port);
 	struct pair_options options = { .left = many, .right = right_document, .left_psk = "", .right_psk = "", .files = files, .root = &top };
 	struct pair *pair = pair_new(&options);
@@ -338,6 +429,9 @@ static const struct unit_case cases[] = {
 	{ "a certificate that the CRL does not name is taken, and one that it names is refused", good_and_revoked },
 	{ "a CRL server that floods, redirects or breaks off is told of at once; strict refuses, if-possible takes", server_faults },
 	{ "what a certificate of a stranger names is not asked", strangers_name_no_place },
+	{ "an end that waits for a CRL goes on when that is there, as initiator and as responder", waits_and_goes_on },
+	{ "an end that waits for a CRL refuses whom that names, as initiator and as responder", waits_and_refuses },
+	{ "an end that waits for a CRL in vain refuses by the deadline, as initiator and as responder", waits_in_vain },
 	{ "while a CRL server hangs others negotiate, and who needs it ends by the deadline", hangs },
 	{ "500 negotiations with certificates of one authority fetch its CRL once", one_fetch },
 };
