@@ -46,6 +46,7 @@ struct step {
 	enum verdict (*build)(struct exchange *ex, struct message_out *out);
 	enum verdict (*process)(struct exchange *ex, const struct message *in);
 	const char *silence;       /* what it usually means when this message is not answered; NULL: nothing special */
+	const char *silence_signed;/* the same where the ends prove themselves by signatures; NULL: no difference */
 };
 
 /* How a protocol version covers its messages; v1_protection is IKEv1's. */

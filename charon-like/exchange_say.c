@@ -108,8 +108,12 @@ static const char *why_silent(const struct exchange *ex)
 {
 	const struct step *sent = &ex->mode->steps[ex->row ? ex->row - 1 : 0];
 
+	if (ex->refusal)
+		return ex->refusal;
 	if (ex->sa->last_word)
 		return "the peer does not have our phase 1: the last message of that was lost, or it refused it; its log knows";
+	if (ex->carrier == PAY_SIG && sent->silence_signed)
+		return sent->silence_signed;
 	return sent->silence ? sent->silence : "check that the peer runs and that the network carries UDP 500 and 4500 both ways";
 }
 

@@ -259,6 +259,11 @@ static void receive_for(struct ike_sa *sa, struct packet *packet, const struct i
 		packet_free(packet);
 		return;
 	}
+	if (header->exchange == EXCHANGE_INFORMATIONAL && sa->state == SA_CONNECTING) {
+		v1_take_early_notice(sa, packet);
+		packet_free(packet);
+		return;
+	}
 	begin_exchange(sa, packet, header);
 }
 

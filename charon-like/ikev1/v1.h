@@ -180,5 +180,7 @@ void v1_tell_spi_deleted(struct ike_sa *sa, const struct esp_transform *transfor
 void v1_tell_child_deleted(struct child *child);
 /* An Informational message in the clear: a hint for the log, never more. */
 void v1_take_hint(struct ike_sa *sa, const struct packet *packet);
+/* One that is encrypted, of an SA whose phase 1 is not over (early_notice.c): an error ends that sooner, as what ex_refuse() refuses does. */
+void v1_take_early_notice(struct ike_sa *sa, const struct packet *packet);
 
 #endif

@@ -17,6 +17,7 @@ enum { NOTICES_MAX = 16, SPI_SIZE = 4, STATUS_FIRST = 16384 };
 struct informational {
 	struct v1_notice notices[NOTICES_MAX];
 	size_t count;
+	bool is_first_word;          /* of the peer after our last message of phase 1, which nothing else answers */
 };
 
 static enum verdict begin(struct exchange *ex, const void *argument)
@@ -45,6 +46,7 @@ static enum verdict take_notices(struct exchange *ex, const struct message *in)
 {
 	struct informational *info = ex->scratch;
 
+	info->is_first_word = ex->sa->last_word;
 	TRY(v1_check_hash(ex, in, (struct bytes){ NULL, 0 }, (struct bytes){ NULL, 0 }));
 	for (size_t i = 0; i < in->count; i++) {
 		const struct payload_view *payload = &in->payloads[i];
@@ -87,7 +89,17 @@ static void delete_children(struct exchange *ex, const struct v1_notice *notice)
 	}
 }
 
-static void delete_sa(struct exchange *ex, const struct v1_notice *notice)
+/* Who waits for this SA, or for what was to come under it, hears of no other end. */
+static void say_refused(struct exchange *ex)
+{
+	static const char text[] = "the peer deletes the ISAKMP SA as soon as it has our last message of phase 1: it does not take our proof, or expects "
+				   "another ID of us; its log knows why";
+
+	log_at(&ex->ctx, LEVEL_WARN, "refused-by-peer", "%s", text);
+	sa_publish_failure(ex->sa, NULL, "refused-by-peer", text, true);
+}
+
+static void delete_sa(struct exchange *ex, const struct v1_notice *notice, bool is_first_word)
 {
 	struct ike_sa *sa = ex->sa;
 
@@ -96,6 +108,8 @@ static void delete_sa(struct exchange *ex, const struct v1_notice *notice)
 	for (size_t i = 0; i < notice->spi_count; i++) {
 		if (memcmp(notice->spis + i * sizeof(sa->cookie), sa->cookie, sizeof(sa->cookie)) != 0)
 			continue;
+		if (is_first_word)
+			say_refused(ex);
 		/* Held by the engine: it is gone when this exchange is. */
 		sa_end(sa, "the peer deleted it", false);
 		return;
@@ -236,7 +250,7 @@ static void act(struct exchange *ex)
 		if (notice->payload == PAY_NOTIFY)
 			take_notify(ex, notice);
 		else if (notice->protocol == PROTO_ISAKMP)
-			delete_sa(ex, notice);
+			delete_sa(ex, notice, info->is_first_word);
 		else if (notice->protocol == PROTO_ESP || notice->protocol == PROTO_AH)
 			delete_children(ex, notice);
 		else

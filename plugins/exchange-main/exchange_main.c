@@ -84,7 +84,8 @@ static enum verdict check_proof(struct exchange *ex, const struct message *in)
 #define MANY  (P(VID) | P(NATD) | P(CR) | P(CERT) | P(NOTIFY))
 
 #define SILENT_OFFER "check that the peer runs, has a connection for us, and that the network carries UDP 500 both ways"
-#define SILENT_PROOF "the peer could not read it or refused it: usually the PSKs differ, it does not trust our certificate, or it expects another ID; its log knows"
+#define SILENT_PROOF "the peer could not read it or refused it: usually the PSKs differ, or it expects another ID; its log knows"
+#define SILENT_SIGNATURE "the peer refused it: usually it does not trust our key or certificate, or it expects another ID; its log knows"
 
 /* clang-format off */
 static const struct step steps[] = {
@@ -98,7 +99,8 @@ static const struct step steps[] = {
 	{ .from = RESPONDER, .cover = CLEAR,     .require = P(KE) | P(NONCE), .allow = KEYED, .many = MANY,
 	  .build = send_ke,    .process = take_ke },                                               /* 4 HDR, KE, Nr        */
 	{ .from = INITIATOR, .cover = ENCRYPTED, .require = P(ID) | P(AUTH),  .allow = PROOF, .many = MANY,
-	  .build = send_proof, .process = check_proof, .silence = SILENT_PROOF },                  /* 5 HDR*, IDii, HASH_I */
+	  .build = send_proof, .process = check_proof, .silence = SILENT_PROOF,                    /* 5 HDR*, IDii, HASH_I */
+	  .silence_signed = SILENT_SIGNATURE },
 	{ .from = RESPONDER, .cover = ENCRYPTED, .require = P(ID) | P(AUTH),  .allow = PROOF, .many = MANY,
 	  .build = send_proof, .process = check_proof },                                           /* 6 HDR*, IDir, HASH_R */
 };
