@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "shard.h"
@@ -19,6 +20,7 @@ struct waiting {
 	const struct provider *check;
 	struct loop *loop;
 	bool is_given, is_over;        /* the waiter is the check's; the time is over */
+	struct auth_failure said;      /* when it was over; code "": nothing          */
 };
 
 static void waiting_news(struct cert_waiter *waiter)
@@ -107,6 +109,17 @@ static enum verdict waits(struct exchange *ex, struct waiting *w)
 	return ex_fault(ex, "no timer for CRLs and OCSP answers", FAULT_MEMORY);
 }
 
+/* What was not known in time is said once, whatever is heard of that place while the peer repeats itself. */
+static void say_as_before(struct waiting *w, struct auth_failure *failure)
+{
+	if (!w->is_over || strncmp(failure->code, "revoked-", strlen("revoked-")) == 0)
+		return;
+	if (w->said.code[0])
+		*failure = w->said;
+	else
+		w->said = *failure;
+}
+
 static enum verdict ask(struct exchange *ex, struct waiting *w, struct cert_check_query *query, struct auth_failure *failure)
 {
 	struct cert_failure found = { NULL, "" };
@@ -130,6 +143,7 @@ static enum verdict ask(struct exchange *ex, struct waiting *w, struct cert_chec
 		return STEP_OK;
 	snprintf(failure->code, sizeof(failure->code), "%s", found.code);
 	snprintf(failure->why, sizeof(failure->why), "%s", found.why);
+	say_as_before(w, failure);
 	return STEP_DROP;
 }
 

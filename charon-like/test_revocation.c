@@ -176,6 +176,20 @@ static void gives_up(void)
 	CU_ASSERT(fake.checks == 3 && fake.forgets == 1 && fake.seen.is_last && !fake.seen.waiter);
 	CU_ASSERT(last == STEP_DROP && strcmp(bench->code, "revocation-timeout") == 0);
 	end();
+	/* Of the same place something else is heard, as the peer repeats itself. */
+	begin(REVOCATION_STRICT, CHECK_WAITS, "revocation-timeout");
+	bench_run(bench, CERT_CHECK_SECONDS * 1000 + 100);
+	fake.result = FAULT_CRYPTO;
+	fake.code = "revocation-unreachable";
+	bench_receive(bench, "\x01", "one", 0);
+	CU_ASSERT(last == STEP_DROP && strcmp(bench->code, "revocation-timeout") == 0);
+	fake.code = "revoked-by-crl";
+	bench_receive(bench, "\x01", "one", 0);
+	CU_ASSERT(last == STEP_DROP && strcmp(bench->code, "revoked-by-crl") == 0);
+	fake.result = 0;
+	bench_receive(bench, "\x01", "one", 0);
+	CU_ASSERT_EQUAL(last, STEP_OK);
+	end();
 	/* The news are on their way as the time ends. */
 	begin(REVOCATION_STRICT, CHECK_WAITS, "revocation-timeout");
 	fake.is_late = true;

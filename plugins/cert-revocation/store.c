@@ -168,6 +168,14 @@ static void wake_impatient(struct store *store)
 
 static void nudge(struct store *store);
 
+static bool is_awaited(const struct store *store, const struct document *d)
+{
+	LIST_EACH(it, &store->waiters)
+		if (waits_for(CONTAINER(it, struct cert_waiter, in_check), d))
+			return true;
+	return false;
+}
+
 static void say_failure(const struct store *store, const struct document *d, const struct attempt *a)
 {
 	if (!a->failure.code) {
@@ -175,9 +183,10 @@ static void say_failure(const struct store *store, const struct document *d, con
 			log_info(store->log, "%s is there again", d->url);
 		return;
 	}
-	/* Who needs it says so, too; this is for those that are fetched ahead. */
+	/* Who waits for it, and has nothing else of that place, says so; and at the end nobody needs it. */
+	bool is_said = (is_awaited(store, d) && !d->content) || atomic_load(&store->is_stopped);
 	if (!d->failure.code || strcmp(d->failure.code, a->failure.code) != 0)
-		log_line(store->log, LEVEL_WARN, a->failure.code, "%s: %s%s", d->url, a->failure.why,
+		log_line(store->log, is_said ? LEVEL_DEBUG : LEVEL_WARN, a->failure.code, "%s: %s%s", d->url, a->failure.why,
 			 d->content ? "; what is kept of it serves until it expires" : "");
 }
 

@@ -160,6 +160,25 @@ static void failed_rest(void)
 	bench_close();
 }
 
+/* Who waits says it with the rest of what he knows; for what is fetched ahead nobody else does. */
+static void says_what_nobody_says(void)
+{
+	bench_open();
+	bench_chain(&by_crl, &root);
+	bench_put(CRL_URL, bytes_of(strdup("<html>"), 6));
+	SAYS(bench_ask(), FAULT_CRYPTO, "crl-malformed", "");
+	CU_ASSERT_FALSE(bench_said("crl-malformed: " CRL_URL));
+	bench_close();
+	open_with_crl(&plain);
+	CU_ASSERT_EQUAL(bench_ask(), 0);
+	bench_put(CRL_URL, bytes_of(strdup("<html>"), 6));
+	CU_ASSERT_EQUAL(bench.ops->refresh(bench.store, NULL), CHECK_WAITS);
+	CU_ASSERT(bench_until(bench_is_idle));
+	CU_ASSERT(bench_said("crl-malformed: " CRL_URL));
+	CU_ASSERT(bench_said("what is kept of it serves until it expires"));
+	bench_close();
+}
+
 /* ---- refreshing ---- */
 
 static void refreshes(void)
@@ -385,6 +404,7 @@ static const struct unit_case cases[] = {
 	{ "after some seconds the next place is asked, too", hurries },
 	{ "a host that hangs holds two fetches and nobody else's", hosts },
 	{ "a place that failed is left alone for a minute", failed_rest },
+	{ "a place that fails is told of unless who waits for it does", says_what_nobody_says },
 	{ "what is used is fetched again before it expires, if it has changed, and never replaced by an older one", refreshes },
 	{ "what is kept can be listed and fetched again", lists },
 	{ "without the network the disk serves until a CRL expires", offline },
