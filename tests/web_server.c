@@ -205,9 +205,11 @@ static void *listen_to(void *arg)
 
 int web_open(struct web_server *server)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)server->fixed_port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(at);
 
+	if (server->address && inet_pton(AF_INET, server->address, &at.sin_addr) != 1)
+		return FAULT_INPUT;
 	for (size_t i = 0; i < WEB_CLIENTS_MAX; i++)
 		server->clients[i] = -1;
 	server->client_count = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web_server.h - a web server on 127.0.0.1 for tests, in threads of its own: answers as the test says, also in all the ways that hang or
- * harm a client.
+ * web_server.h - a web server for tests, on 127.0.0.1 unless they say otherwise, in threads of its own: answers as the test says, also in all
+ * the ways that hang or harm a client.
  */
 #ifndef KEYFERRY_WEB_SERVER_H
 #define KEYFERRY_WEB_SERVER_H
@@ -26,6 +26,8 @@ struct web_request {
 };
 
 struct web_server {
+	const char *address;               /* IPv4; NULL: 127.0.0.1                                                    */
+	unsigned fixed_port;               /* 0: any that is free                                                      */
 	unsigned port;
 	atomic_uint requests;              /* that were read                                                           */
 	void (*serve)(struct web_request *request);
@@ -42,7 +44,7 @@ struct web_server {
 	pthread_cond_t gone;
 };
 
-/* Sets port; FAULT_SYSTEM. `serve`, `arg` and `credentials` are set before. */
+/* Sets port; FAULT_SYSTEM. `serve` and what else is not the server's is set before. */
 int web_open(struct web_server *server) MUST_CHECK;
 /* Ends connections under way, also those that hang. */
 void web_close(struct web_server *server);

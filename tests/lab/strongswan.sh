@@ -4,6 +4,8 @@
 strongswan_charon=/usr/lib/ipsec/charon
 # ESP in userspace; "kernel-netlink" alone where the kernel has ESP.
 strongswan_kernel='kernel-libipsec kernel-netlink'
+# Plugins that only some cases want.
+strongswan_more=
 strongswan_psk='a ferry takes you across, a key lets you in'
 
 # A file that swanctl loads from its folder; a kind is one of its subfolders: x509, x509ca, private, pubkey.
@@ -19,7 +21,7 @@ strongswan_configure() # HOST
 	cat >"$lab/$1.strongswan.conf" <<-X
 	charon {
 		load_modular = no
-		load = random nonce pem pkcs1 pkcs8 x509 pubkey openssl aes gcrypt sha1 sha2 md5 hmac kdf gmp curve25519 gcm ccm ctr xcbc cmac $strongswan_kernel socket-default vici updown
+		load = random nonce pem pkcs1 pkcs8 x509 pubkey openssl aes gcrypt sha1 sha2 md5 hmac kdf gmp curve25519 gcm ccm ctr xcbc cmac $strongswan_more $strongswan_kernel socket-default vici updown
 		retransmit_timeout = 1
 		retransmit_base = 1.2
 		retransmit_tries = 12
