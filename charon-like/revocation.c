@@ -90,9 +90,9 @@ static const struct ca_settings *ca_of(const struct connection_settings *c, cons
 	return NULL;
 }
 
-static void others_add(struct certificate *others[OTHERS_MAX], size_t *count, const struct cert_list *list)
+static void others_add(struct certificate *others[OTHERS_MAX], size_t *count, size_t max, const struct cert_list *list)
 {
-	for (size_t i = 0; i < list->count && *count < OTHERS_MAX; i++)
+	for (size_t i = 0; i < list->count && *count < max; i++)
 		others[(*count)++] = list->at[i];
 }
 
@@ -158,9 +158,10 @@ enum verdict revocation_step(struct exchange *ex, const struct connection_settin
 	/* Settings that say strict are refused without the plugin. */
 	if (!ca || ca->revocation == REVOCATION_OFF || !check)
 		return STEP_OK;
-	others_add(others, &count, given);
+	/* Ours come first: only some are looked at, and a peer must not fill these places. */
 	for (size_t i = 0; i < c->ca_count; i++)
-		others_add(others, &count, &c->cas[i]->certs);
+		others_add(others, &count, OTHERS_MAX - CERT_GIVEN_MAX, &c->cas[i]->certs);
+	others_add(others, &count, OTHERS_MAX, given);
 	struct cert_check_query query = {
 		.chain = chain, .policy = ca->revocation, .crl_urls = (const char *const *)ca->crl_urls, .ocsp_urls = (const char *const *)ca->ocsp_urls,
 		.others = others, .other_count = count, .now = time(NULL),

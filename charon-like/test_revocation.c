@@ -13,6 +13,7 @@ static struct fake {
 	bool is_late;                      /* forget(): news are on their way                                          */
 	unsigned checks, forgets;
 	struct cert_check_query seen;
+	const struct certificate *first_other;
 	struct cert_waiter *waiter;        /* that waits                                                               */
 } fake;
 
@@ -21,6 +22,7 @@ static int fake_check(void *state, const struct cert_check_query *query, struct 
 	(void)state;
 	fake.checks++;
 	fake.seen = *query;
+	fake.first_other = query->others[0];
 	failure->code = fake.code;
 	snprintf(failure->why, sizeof(failure->why), "the check's words");
 	if (fake.result == CHECK_WAITS && query->is_last)
@@ -121,6 +123,8 @@ static void decides(void)
 	CU_ASSERT(last == STEP_OK && bench->sent_count == 1);
 	CU_ASSERT(fake.seen.chain == &chain && fake.seen.policy == REVOCATION_STRICT && fake.seen.crl_urls[0] == crl_urls[0] && !fake.seen.ocsp_urls);
 	CU_ASSERT(fake.seen.other_count == 2 && fake.seen.now > 1700000000 && !fake.seen.is_last);
+	/* The peer's do not push out ours. */
+	CU_ASSERT(fake.first_other == &anchor);
 	end();
 	begin(REVOCATION_IF_POSSIBLE, FAULT_CRYPTO, "revoked-by-crl");
 	CU_ASSERT(last == STEP_DROP && strcmp(bench->code, "revoked-by-crl") == 0);

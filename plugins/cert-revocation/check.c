@@ -12,7 +12,11 @@
 #include "der.h"
 #include "store.h"
 
-enum { SOURCES_MAX = 24, DELTAS_MAX = 4, WHO_MAX = 256 };
+enum {
+	SOURCES_MAX = 24, DELTAS_MAX = 4, WHO_MAX = 256,
+	OTHERS_TRIED_MAX = 8,                /* certificates outside the chain whose signature is checked for one of it */
+	KEY_MAX = FETCH_URL_MAX + OCSP_ID_MAX + 2,
+};
 
 /* A place that may tell of a certificate. */
 struct source {
@@ -29,6 +33,7 @@ struct inquiry {
 	const struct certificate *certificate, *issuer;
 	struct certificate *signers[ABOUT_MAX];      /* borrowed: who may have signed a CRL                            */
 	size_t signer_count;
+	char issuer_id[OCSP_ID_MAX];
 	struct point points[POINTS_MAX], fresh[POINTS_MAX];
 	size_t point_count, fresh_count;
 	struct source *sources;
@@ -112,6 +117,16 @@ static void find_sources(struct inquiry *q)
 	}
 }
 
+/* Is that the name of who issues CRLs for this certificate: its issuer, or who its points say? */
+static bool is_issuer_of_crls(const struct inquiry *q, struct bytes name)
+{
+	bool is_it = bytes_equal(name, q->certificate->issuer);
+
+	for (size_t i = 0; i < q->point_count && !is_it; i++)
+		is_it = bytes_equal(name, q->points[i].issuer);
+	return is_it;
+}
+
 /* Who may have signed CRLs: authorities of the chain, and those of the others whom one of these has made. */
 static void find_signers(struct inquiry *q, size_t at)
 {
@@ -119,17 +134,33 @@ static void find_signers(struct inquiry *q, size_t at)
 
 	for (size_t i = at + 1; i < query->chain->count && q->signer_count < ABOUT_MAX; i++)
 		q->signers[q->signer_count++] = query->chain->at[i];
-	for (size_t i = 0; i < query->other_count && q->signer_count < ABOUT_MAX; i++)
-		if (signer_is_made_by(query->others[i], query->chain, query->now))
+	/* A peer can send many, of which each would cost as much as a negotiation. */
+	for (size_t i = 0, tried = 0; i < query->other_count && tried < OTHERS_TRIED_MAX && q->signer_count < ABOUT_MAX; i++) {
+		if (!is_issuer_of_crls(q, query->others[i]->subject))
+			continue;
+		tried++;
+		if (signer_is_made_by(query->others[i], query->chain, at, query->now))
 			q->signers[q->signer_count++] = query->others[i];
+	}
+}
+
+/* What is good for one authority's certificates must not hang on what those of another make of the same URL. */
+static struct document *crl_of(struct inquiry *q, enum fetch_source from, const char *url)
+{
+	char key[KEY_MAX];
+
+	snprintf(key, sizeof(key), "%s#%s", url, q->issuer_id);
+	return store_document(q->store, DOCUMENT_CRL, key, url, from);
 }
 
 static struct document *document_of(struct inquiry *q, const struct source *s)
 {
-	char key[FETCH_URL_MAX + OCSP_ID_MAX + 2], id[OCSP_ID_MAX];
+	char key[KEY_MAX], id[OCSP_ID_MAX];
 
-	if (s->kind != DOCUMENT_OCSP)
+	if (s->kind == DOCUMENT_FOLDER)
 		return store_document(q->store, s->kind, s->url, s->url, s->from);
+	if (s->kind == DOCUMENT_CRL)
+		return crl_of(q, s->from, s->url);
 	if (ocsp_id(id, q->certificate, q->issuer))
 		return NULL;
 	snprintf(key, sizeof(key), "%s#%s", s->url, id);
@@ -159,11 +190,13 @@ static void look_at_ocsp(struct inquiry *q, const struct source *s, const struct
 /* The issuer that a CRL for this certificate has, at this point; its points are looked at for the scope. */
 static bool is_of_issuer(const struct inquiry *q, const struct crl *crl, const struct point *point)
 {
+	bool is_own = bytes_equal(crl->issuer, q->certificate->issuer);
+
 	for (size_t i = 0; i < q->point_count; i++)
 		if ((!point || point == &q->points[i]) && q->points[i].issuer.len && bytes_equal(q->points[i].issuer, crl->issuer))
-			return crl->scope.is_indirect || bytes_equal(crl->issuer, q->certificate->issuer);
-	/* Without a cRLIssuer that names another the CRL is the issuer's own. */
-	return bytes_equal(crl->issuer, q->certificate->issuer);
+			return crl->scope.is_indirect || is_own;
+	/* 6.3.3 (b) (1): where a point says that another tells of it, the issuer's own CRL says nothing by its silence. */
+	return is_own && !(point && point->issuer.len);
 }
 
 /* RFC 5280 6.3.3 (b) (2). */
@@ -211,7 +244,7 @@ static struct crl *find_delta(struct inquiry *q, const struct crl *base)
 		struct reader names = reader_over(i < count ? points[i].names : q->fresh[i - count].names);
 
 		while (urls < DELTAS_MAX && point_next_url(&names, url, sizeof(url))) {
-			struct document *d = store_document(q->store, DOCUMENT_CRL, url, url, FETCH_FROM_CERTIFICATE);
+			struct document *d = crl_of(q, FETCH_FROM_CERTIFICATE, url);
 
 			urls++;
 			if (d && (!d->content || d->refresh_at <= q->query->now) && store_want(q->store, d, q->signers, q->signer_count) && !d->content &&
@@ -354,6 +387,8 @@ static int check_at(struct store *store, const struct cert_check_query *query, s
 	};
 
 	failure->code = NULL;
+	if (issuer_id(q.issuer_id, q.issuer))
+		return FAULT_MEMORY;
 	find_sources(&q);
 	find_signers(&q, at);
 	inquire(&q);
@@ -419,6 +454,7 @@ static int check(void *state, const struct cert_check_query *query, struct cert_
 	if (!sources)
 		return FAULT_MEMORY;
 	pthread_mutex_lock(&store->lock);
+	store->turn++;
 	look_for_folder(store);
 	int result = check_chain(store, query, sources, failure);
 	/* Another certificate than the one that has to be waited for has decided it. */

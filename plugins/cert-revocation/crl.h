@@ -68,8 +68,8 @@ void crl_unref(struct crl *crl);
 /* ---- crl_use.c ---- */
 /* Has the key of this certificate signed it, and may it (keyUsage)? Remembered. FAULT_CRYPTO with a clause. */
 int crl_prove(struct crl *crl, const struct certificate *signer, char why[WHY_MAX]) MUST_CHECK;
-/* May a certificate that is not of the chain sign CRLs for it? */
-bool signer_is_made_by(const struct certificate *signer, const struct cert_chain *chain, int64_t now);
+/* May a certificate that is not of the chain sign CRLs for the one at `at`? */
+bool signer_is_made_by(const struct certificate *signer, const struct cert_chain *chain, size_t at, int64_t now);
 /* NULL: it names no such certificate. */
 const struct crl_entry *crl_find(const struct crl *crl, struct bytes issuer, struct bytes serial);
 int64_t crl_entry_date(const struct crl *crl, const struct crl_entry *entry);

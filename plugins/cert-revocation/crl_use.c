@@ -136,8 +136,11 @@ int crl_prove(struct crl *crl, const struct certificate *signer, char why[WHY_MA
 	return fault;
 }
 
-/* RFC 5280 6.3.3 (f): whoever signs a CRL has the same anchor as the certificate. Here: an authority of its chain has signed him. */
-bool signer_is_made_by(const struct certificate *signer, const struct cert_chain *chain, int64_t now)
+/*
+ * RFC 5280 6.3.3 (f): whoever signs a CRL has the same anchor as the certificate. Here: an authority above it in its chain has signed him; not
+ * the certificate itself, whose key may be why it is to be revoked.
+ */
+bool signer_is_made_by(const struct certificate *signer, const struct cert_chain *chain, size_t at, int64_t now)
 {
 	gnutls_x509_crt_t crt, authority;
 	gnutls_datum_t der = datum_of(signer->der);
@@ -146,7 +149,7 @@ bool signer_is_made_by(const struct certificate *signer, const struct cert_chain
 
 	if (signer->not_before > now || signer->not_after < now || gnutls_x509_crt_init(&crt) < 0)
 		return false;
-	for (size_t i = 1; gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER) >= 0 && i < chain->count && !is_made; i++) {
+	for (size_t i = at + 1; gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER) >= 0 && i < chain->count && !is_made; i++) {
 		gnutls_datum_t over = datum_of(chain->at[i]->der);
 		unsigned status = ~0u;
 

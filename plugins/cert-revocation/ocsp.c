@@ -49,22 +49,31 @@ static struct bytes key_octets(const struct certificate *certificate)
 	return content.len ? bytes_of(content.at + 1, content.len - 1) : content;
 }
 
-int ocsp_id(char out[OCSP_ID_MAX], const struct certificate *certificate, const struct certificate *issuer)
+static int hash_id(char out[OCSP_ID_MAX], struct bytes name, struct bytes key, struct bytes serial)
 {
 	uint8_t hash[32];
 	gnutls_hash_hd_t handle;
-	struct bytes key = key_octets(issuer);
 
 	if (gnutls_hash_init(&handle, GNUTLS_DIG_SHA256) < 0)
 		return FAULT_CRYPTO;
-	gnutls_hash(handle, certificate->issuer.at, certificate->issuer.len);
+	gnutls_hash(handle, name.at, name.len);
 	gnutls_hash(handle, key.at, key.len);
-	gnutls_hash(handle, certificate->serial.at, certificate->serial.len);
+	gnutls_hash(handle, serial.at, serial.len);
 	gnutls_hash_deinit(handle, hash);
 	/* Half of it is enough to tell certificates apart. */
 	for (size_t i = 0; i < 20; i++)
 		snprintf(out + 2 * i, 3, "%02x", hash[i]);
 	return 0;
+}
+
+int ocsp_id(char out[OCSP_ID_MAX], const struct certificate *certificate, const struct certificate *issuer)
+{
+	return hash_id(out, certificate->issuer, key_octets(issuer), certificate->serial);
+}
+
+int issuer_id(char out[OCSP_ID_MAX], const struct certificate *issuer)
+{
+	return hash_id(out, issuer->subject, key_octets(issuer), (struct bytes){ NULL, 0 });
 }
 
 /* ---- the question ---- */
@@ -153,7 +162,11 @@ static int check_signer(gnutls_ocsp_resp_t response, const struct ocsp_question 
 	/* clang-format on */
 	gnutls_x509_crt_t issuer;
 	unsigned status = ~0u;
+	int algorithm = gnutls_ocsp_resp_get_signature_algorithm(response);
 
+	/* Who asks chooses the nonce, and with it what is signed: that is what a collision needs. */
+	if (algorithm > 0 && !gnutls_sign_is_secure2((gnutls_sign_algorithm_t)algorithm, GNUTLS_SIGN_FLAG_SECURE_FOR_CERTS))
+		return fail(failure, "ocsp-unsigned", "it is signed with %s, which is not secure", gnutls_sign_get_name((gnutls_sign_algorithm_t)algorithm));
 	if (!crt_of(&issuer, question->issuer))
 		return fail(failure, "ocsp-unsigned", "the issuer's certificate cannot be read");
 	int result = gnutls_ocsp_resp_verify_direct(response, issuer, &status, 0);

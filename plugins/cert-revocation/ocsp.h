@@ -32,6 +32,8 @@ struct ocsp_question {
 /* Names a certificate among all: hash of its issuer's name and key, and its serial, in hex. */
 enum { OCSP_ID_MAX = 48 };
 int ocsp_id(char out[OCSP_ID_MAX], const struct certificate *certificate, const struct certificate *issuer) MUST_CHECK;
+/* The same of an authority: hash of its name and key. */
+int issuer_id(char out[OCSP_ID_MAX], const struct certificate *issuer) MUST_CHECK;
 /* The request in DER, to be freed; sets the nonce. FAULT_CRYPTO, FAULT_MEMORY. */
 int ocsp_ask(struct ocsp_question *question, uint8_t **der, size_t *len) MUST_CHECK;
 /*

@@ -34,13 +34,17 @@ static void document_free(struct store *store, struct document *d)
 	free(d);
 }
 
-/* "http://HOST:80/..." */
+/* "http://USER@HOST:80/...": a server with many names of itself is one. */
 static void read_host(char out[FETCH_HOST_MAX], const char *url)
 {
 	const char *at = strstr(url, "://");
 
 	at = at ? at + 3 : url;
-	size_t len = strcspn(at, "/?#");
+	const char *end = at + strcspn(at, "/?#"), *user = memrchr(at, '@', (size_t)(end - at));
+	at = user ? user + 1 : at;
+	size_t len = *at == '[' ? strcspn(at, "]/?#") : strcspn(at, ":/?#");
+	/* RFC 1034 3.1. */
+	len -= len > 0 && at[len - 1] == '.';
 	snprintf(out, FETCH_HOST_MAX, "%.*s", (int)(len < FETCH_HOST_MAX ? len : FETCH_HOST_MAX - 1), at);
 }
 
@@ -65,13 +69,13 @@ static struct document *document_new(enum document_kind kind, const char *key, c
 	return NULL;
 }
 
-/* Of those that nothing is happening to, but for one. */
-static struct document *least_used(const struct store *store, const struct document *but, bool has_content)
+/* Of those that nothing is happening to, and that were not used in this turn. */
+static struct document *least_used(const struct store *store, bool has_content)
 {
 	struct document *found = NULL, *d, *next;
 
 	HASH_ITER(hh, store->documents, d, next)
-		if (d != but && d->state == IDLE && (!has_content || d->content) && (!found || d->used < found->used))
+		if (d->turn != store->turn && d->state == IDLE && (!has_content || d->content) && (!found || d->used < found->used))
 			found = d;
 	return found;
 }
@@ -83,7 +87,7 @@ struct document *store_document(struct store *store, enum document_kind kind, co
 	HASH_FIND_STR(store->documents, key, d);
 	if (!d) {
 		if (HASH_COUNT(store->documents) >= DOCUMENTS_MAX) {
-			d = least_used(store, NULL, false);
+			d = least_used(store, false);
 			if (!d)
 				return NULL;
 			document_free(store, d);
@@ -97,6 +101,7 @@ struct document *store_document(struct store *store, enum document_kind kind, co
 	if (source == FETCH_CONFIGURED && d->state == IDLE)
 		d->source = source;
 	d->used = store->clock();
+	d->turn = store->turn;
 	return d;
 }
 
@@ -152,16 +157,20 @@ void store_wake(struct store *store, const struct document *d)
 static void wake_impatient(struct store *store)
 {
 	int64_t now = store->clock();
-	struct document *d, *next;
 
-	HASH_ITER(hh, store->documents, d, next)
-		LIST_EACH(it, &store->waiters) {
-			struct cert_waiter *waiter = CONTAINER(it, struct cert_waiter, in_check);
-			int64_t slow = d->since + HURRY_SECONDS;
+	LIST_EACH(it, &store->waiters) {
+		struct cert_waiter *waiter = CONTAINER(it, struct cert_waiter, in_check);
+		bool is_slow = false;
 
-			if (d->state != IDLE && slow <= now && slow > waiter->since && waiter->want_count > 0 && waits_for(waiter, d))
-				post_news(waiter);
+		/* None of them is IDLE: who waits for one that becomes so is told then. */
+		for (size_t i = 0; i < waiter->want_count && i < CERT_WANTS_MAX; i++) {
+			int64_t slow = ((const struct document *)waiter->wants[i])->since + HURRY_SECONDS;
+
+			is_slow |= slow <= now && slow > waiter->since;
 		}
+		if (is_slow)
+			post_news(waiter);
+	}
 }
 
 /* ---- fetching ---- */
@@ -190,12 +199,23 @@ static void say_failure(const struct store *store, const struct document *d, con
 			 d->content ? "; what is kept of it serves until it expires" : "");
 }
 
-static void trim_memory(struct store *store, const struct document *but)
+/* Of all but that one. */
+static void trim_memory(struct store *store, struct document *but)
 {
 	struct document *d;
 
-	while (store->memory > MEMORY_MAX && (d = least_used(store, but, true)))
+	but->turn = ++store->turn;
+	while (store->memory > MEMORY_MAX && (d = least_used(store, true)))
 		document_free(store, d);
+}
+
+static void no_longer_running(struct store *store, const struct document *d)
+{
+	unsigned i = 0;
+
+	while (store->running[i] != d)
+		i++;
+	store->running[i] = store->running[--store->under_way];
 }
 
 static void finish_attempt(struct attempt *a)
@@ -223,7 +243,7 @@ static void finish_attempt(struct attempt *a)
 	d->was_on_disk = true;
 	d->is_forced = false;
 	d->state = IDLE;
-	store->under_way--;
+	no_longer_running(store, d);
 	trim_memory(store, d);
 	if (!atomic_load(&store->is_stopped))
 		store_start(store);
@@ -278,14 +298,27 @@ static struct attempt *attempt_new(struct store *store, struct document *d)
 	return a;
 }
 
-static unsigned of_host(const struct store *store, const struct document *as)
+/* The queue may be long, so only what runs is looked at for each. */
+static bool may_start(const struct store *store, const struct document *as)
 {
-	struct document *d, *next;
-	unsigned count = 0;
+	unsigned of_host = 0, foreign = 0;
 
-	HASH_ITER(hh, store->documents, d, next)
-		count += d->state == UNDER_WAY && strcasecmp(d->host, as->host) == 0;
-	return count;
+	for (unsigned i = 0; i < store->under_way; i++) {
+		of_host += strcasecmp(store->running[i]->host, as->host) == 0;
+		foreign += store->running[i]->source == FETCH_FROM_CERTIFICATE;
+	}
+	return of_host < HOST_MAX && (as->source == FETCH_CONFIGURED || foreign < FOREIGN_MAX);
+}
+
+/* Whoever asked for it has gone on without it long ago. */
+static bool is_given_up(const struct store *store, const struct document *d)
+{
+	if (d->content || d->is_forced || d->since + QUEUE_SECONDS > store->clock())
+		return false;
+	LIST_EACH(it, &store->waiters)
+		if (waits_for(CONTAINER(it, struct cert_waiter, in_check), d))
+			return false;
+	return true;
 }
 
 void store_start(struct store *store)
@@ -295,17 +328,47 @@ void store_start(struct store *store)
 
 		if (store->under_way >= FETCHERS)
 			return;
-		if (of_host(store, d) >= HOST_MAX)
+		if (is_given_up(store, d)) {
+			list_remove(&d->in_queue);
+			d->state = IDLE;
+			continue;
+		}
+		if (!may_start(store, d))
 			continue;
 		struct attempt *a = attempt_new(store, d);
 		if (!a)
 			return;
 		list_remove(&d->in_queue);
 		d->state = UNDER_WAY;
-		store->under_way++;
+		store->running[store->under_way++] = d;
 		atomic_fetch_add(&store->references, 1);
 		helpers_run(store->helpers, &a->errand);
 	}
+}
+
+/* Is one of those who may sign it not among those of the last time? */
+static bool has_other_signer(const struct document *d, struct certificate *const *about, size_t count)
+{
+	for (size_t i = 0; i < count && i < ABOUT_MAX; i++) {
+		size_t known = 0;
+
+		while (known < d->about_count && !certificate_same(d->about[known], about[i]))
+			known++;
+		if (known == d->about_count)
+			return true;
+	}
+	return false;
+}
+
+/* What was refused for its signature need not be for who knows another signer. */
+static bool is_left_alone(const struct document *d, struct certificate *const *about, size_t count, int64_t now)
+{
+	int64_t pause = d->failure.code ? FAILED_SECONDS : AGAIN_SECONDS;
+	bool is_unsigned = d->failure.code && (strcmp(d->failure.code, "crl-wrong-issuer") == 0 || strcmp(d->failure.code, "crl-unsigned") == 0);
+
+	if (!d->tried || d->is_forced || d->tried + pause <= now || d->tried > now)
+		return false;
+	return !(is_unsigned && has_other_signer(d, about, count));
 }
 
 bool store_want(struct store *store, struct document *d, struct certificate *const *about, size_t count)
@@ -314,8 +377,7 @@ bool store_want(struct store *store, struct document *d, struct certificate *con
 
 	if (d->state != IDLE)
 		return true;
-	int64_t pause = d->failure.code ? FAILED_SECONDS : AGAIN_SECONDS;
-	if (atomic_load(&store->is_stopped) || (d->tried && !d->is_forced && d->tried + pause > now && d->tried <= now))
+	if (atomic_load(&store->is_stopped) || is_left_alone(d, about, count, now))
 		return false;
 	if (count) {
 		forget_about(d);

@@ -25,6 +25,8 @@ enum {
 	DISK_CLEAN_SAVES = 64,               /* the folder is cleaned at the first and each so many writes             */
 	FETCHERS = 8,                        /* threads                                                                */
 	HOST_MAX = 2,                        /* fetches from one host at once                                          */
+	FOREIGN_MAX = 6,                     /* of what certificates name: the other threads are for configured places */
+	QUEUE_SECONDS = 30,                  /* what is queued so long, not kept and not waited for, is let go         */
 	FETCH_MS = 30000, CONNECT_MS = 5000, /* of one fetch, of its beginning                                         */
 	SLOW_OCTETS = 100, SLOW_SECONDS = 10,/* a server that sends fewer octets a second, so long, is left            */
 	HURRY_SECONDS = 3,                   /* after these the next place is asked, too                               */
@@ -59,7 +61,7 @@ enum document_state { IDLE, QUEUED, UNDER_WAY };
 struct document {
 	UT_hash_handle hh;
 	struct list in_queue;
-	char *key;                           /* fixed: the URL; for OCSP with the certificate's ID                     */
+	char *key;                           /* fixed: the URL, and the ID of the issuer or, for OCSP, the certificate */
 	char *url;                           /* fixed                                                                  */
 	char host[FETCH_HOST_MAX];           /* fixed                                                                  */
 	enum document_kind kind;             /* fixed                                                                  */
@@ -68,6 +70,7 @@ struct document {
 	size_t about_count;
 	enum document_state state;
 	int64_t since;                       /* of the state                                                           */
+	uint64_t turn;                       /* of the store, when it was used last                                    */
 	bool was_on_disk;                    /* the disk was looked at                                                 */
 	bool is_forced;                      /* fetch it although it is good                                           */
 	struct content *content;             /* NULL: none                                                             */
@@ -100,7 +103,9 @@ struct store {
 	size_t memory;
 	struct list queue;                   /* of QUEUED documents, oldest first                                      */
 	struct list waiters;
+	struct document *running[FETCHERS];  /* those UNDER_WAY                                                        */
 	unsigned under_way;
+	uint64_t turn;                       /* of who asks: what he has been given is not taken from him meanwhile    */
 	int64_t folder_at;                   /* when it was looked whether the folder of CRLs is there                 */
 	bool has_folder;
 	bool is_nudged;                      /* a job is on its way to the main loop                                   */
@@ -116,9 +121,12 @@ void store_stop(struct store *store);
 int64_t store_look_after(struct store *store);
 
 /* ---- under lock ---- */
-/* That of the key, made if need be. NULL: no memory, or DOCUMENTS_MAX of which all are being fetched. */
+/* That of the key, made if need be. NULL: no memory, or DOCUMENTS_MAX of which all are being fetched or are of this turn. */
 struct document *store_document(struct store *store, enum document_kind kind, const char *key, const char *url, enum fetch_source source) MUST_CHECK;
-/* Begins to fetch it, or joins who does; `about` as in struct document. False: it was tried just now, and is left alone. */
+/*
+ * Begins to fetch it, or joins who does; `about` as in struct document. False: it was tried just now, with all who may sign it now, and is
+ * left alone.
+ */
 bool store_want(struct store *store, struct document *document, struct certificate *const *about, size_t count);
 void store_wait(struct store *store, struct cert_waiter *waiter, struct document *document);
 /* Starts what is queued, as far as threads and hosts allow. */

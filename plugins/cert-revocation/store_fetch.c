@@ -65,13 +65,21 @@ static void save(struct attempt *a, struct bytes octets)
 /* ---- its place ---- */
 
 /* An authority's server, or somebody on the way to it, may not bring back what a newer one has replaced. */
-static bool is_older(const struct content *content, const struct content *known)
+static bool is_older(const struct attempt *a, const struct content *content)
 {
-	if (content->crl_count != 1 || !known || known->crl_count != 1)
-		return false;
-	const struct crl *a = content->crls[0], *b = known->crls[0];
+	const struct content *known = a->content;
 
-	return bytes_equal(a->issuer, b->issuer) && a->is_delta == b->is_delta && bytes_equal(a->scope.whole, b->scope.whole) && a->this_update < b->this_update;
+	if (!known)
+		return false;
+	if (a->document->kind == DOCUMENT_OCSP)
+		return content->ocsp.this_update < known->ocsp.this_update;
+	if (content->crl_count != 1 || known->crl_count != 1)
+		return false;
+	const struct crl *new = content->crls[0], *old = known->crls[0];
+
+	/* One of the future is of no use, whoever's clock is wrong. */
+	return bytes_equal(new->issuer, old->issuer) && new->is_delta == old->is_delta && bytes_equal(new->scope.whole, old->scope.whole) &&
+	       new->this_update < old->this_update && old->this_update <= a->store->clock() + OCSP_SKEW;
 }
 
 static void take_answer(struct attempt *a, const struct fetch_answer *answer, const struct ocsp_question *question)
@@ -88,8 +96,8 @@ static void take_answer(struct attempt *a, const struct fetch_answer *answer, co
 	}
 	if (content_read(&content, a->store, d, bytes_of(answer->data, answer->len), question, &a->failure))
 		return;
-	if (is_older(content, a->content)) {
-		fail(a, "crl-older", "it is older than the one that is kept, which is not replaced by it");
+	if (is_older(a, content)) {
+		fail(a, d->kind == DOCUMENT_OCSP ? "ocsp-older" : "crl-older", "it is older than the one that is kept, which is not replaced by it");
 		content_unref(content);
 		return;
 	}

@@ -145,10 +145,15 @@ static int read_crls(struct content *content, const struct document *document, s
 
 	if (fault)
 		return fail(failure, fault == FAULT_UNSUPPORTED ? "crl-unsupported" : "crl-malformed", "%s", why);
-	/* A server that sends what nobody has signed must not push out what is good. */
+	/*
+	 * A server that sends what nobody has signed must not push out what is good. Each is proved, so that this has not to be done where a
+	 * negotiation asks.
+	 */
+	bool is_any = false;
 	for (size_t i = 0; i < content->crl_count; i++)
-		if (is_signed(content->crls[i], document, &is_named, why))
-			return 0;
+		is_any |= is_signed(content->crls[i], document, &is_named, why);
+	if (is_any)
+		return 0;
 	if (!is_named)
 		return fail(failure, "crl-wrong-issuer", "its issuer is no authority of the certificate: the address leads to the CRL of another one");
 	return fail(failure, "crl-unsigned", "%s", why);

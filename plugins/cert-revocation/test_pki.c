@@ -276,7 +276,7 @@ static OCSP_BASICRESP *basic_of(const struct made_answer_spec *spec, struct byte
 		OCSP_basic_add1_nonce(basic, NULL, 16);
 	else if (asked && !spec->without_nonce)
 		OCSP_copy_nonce(basic, asked);
-	must(OCSP_basic_sign(basic, spec->signer->x, spec->signer->key, EVP_sha256(), NULL,
+	must(OCSP_basic_sign(basic, spec->signer->x, spec->signer->key, spec->is_sha1 ? EVP_sha1() : EVP_sha256(), NULL,
 			     (spec->by_key ? OCSP_RESPID_KEY : 0) | (spec->without_certs ? OCSP_NOCERTS : 0)) == 1, "an answer's signature");
 	OCSP_REQUEST_free(asked);
 	return basic;

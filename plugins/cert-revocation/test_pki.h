@@ -46,7 +46,7 @@ struct made_answer_spec {
 	int status;                        /* V_OCSP_CERTSTATUS_GOOD, ...                                              */
 	int reason;
 	int64_t this_update, next_update;  /* seconds from now; next 0: an hour; -1: none                              */
-	bool by_key, without_nonce, has_wrong_nonce, without_certs, is_sha256;
+	bool by_key, without_nonce, has_wrong_nonce, without_certs, is_sha256, is_sha1;    /* sha256: names; sha1: signs */
 	int error;                         /* OCSP_RESPONSE_STATUS_..., 0: successful                                  */
 };
 /* The answer to a request, which may be empty; DER, to be freed. */

@@ -348,8 +348,12 @@ static void forged_file(void)
 	struct bytes der = crl_make(&spec);
 	struct disk_entry entry = { .fetched = time(NULL), .data = (uint8_t *)(uintptr_t)der.at, .len = der.len };
 
+	char id[OCSP_ID_MAX], key[FETCH_URL_MAX];
+
+	CU_ASSERT_FATAL(issuer_id(id, &root.c) == 0);
+	snprintf(key, sizeof(key), "%s#%s", CRL_URL, id);
 	open_with_crl(&plain);
-	CU_ASSERT_EQUAL(disk_save(bench.folder, CRL_URL, &entry), 0);
+	CU_ASSERT_EQUAL(disk_save(bench.folder, key, &entry), 0);
 	CU_ASSERT_EQUAL(bench_ask(), 0);
 	CU_ASSERT_EQUAL(bench_asked(CRL_URL), 1);
 	bench_close();
@@ -390,6 +394,7 @@ static void bounded_memory(void)
 	bench_open();
 	pthread_mutex_lock(&bench.store->lock);
 	for (size_t i = 0; i < DOCUMENTS_MAX + 20; i++) {
+		bench.store->turn++;
 		snprintf(url, sizeof(url), "http://a.example/%zu", i);
 		CU_ASSERT_PTR_NOT_NULL(store_document(bench.store, DOCUMENT_CRL, url, url, FETCH_FROM_CERTIFICATE));
 	}
