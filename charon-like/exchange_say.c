@@ -149,7 +149,10 @@ void say_trying(struct exchange *ex)
 	char text[EVENT_TEXT_MAX];
 
 	log_debug(&ex->ctx, "sending message %zu again, try %u", ex->row, ex->tries);
-	snprintf(text, sizeof(text), "no answer to message %zu yet, sending it again%s%s", ex->row, ex->tries > TRIES_UNREMARKABLE ? ": " : "",
-		 ex->tries > TRIES_UNREMARKABLE ? why_silent(ex) : "");
+	if (ex->refusal)
+		snprintf(text, sizeof(text), "what came is refused, and message %zu is sent again in case that it was damaged on the way: %s", ex->row, ex->refusal);
+	else
+		snprintf(text, sizeof(text), "no answer to message %zu yet, sending it again%s%s", ex->row, ex->tries > TRIES_UNREMARKABLE ? ": " : "",
+			 ex->tries > TRIES_UNREMARKABLE ? why_silent(ex) : "");
 	sa_publish(ex->sa, EVENT_TRYING, NULL, text);
 }

@@ -48,8 +48,9 @@ static void visit(struct walk *walk, const struct config_node *node, const char 
 		fprintf(walk->out, "%s:%u: %s %s (serial %s): %s\n", node->file, node->line, whose, c->subject_text, c->serial_text,
 			cert_validity_text(validity, c, walk->now));
 	else if (cert_expires(c, walk->now, why))
-		/* An admin has to act, and each of several is told of: warnings of one code would be counted together. */
-		log_line(walk->log, LEVEL_ERROR, "cert-expires", "%s:%u: %s: %s", node->file, node->line, whose, why);
+		/* While it is valid nothing is wrong yet. */
+		log_line(walk->log, walk->now >= c->not_before && walk->now <= c->not_after ? LEVEL_WARN : LEVEL_ERROR, "cert-expires", "%s:%u: %s: %s", node->file,
+			 node->line, whose, why);
 }
 
 static void walk_all(struct walk *walk, const struct settings *settings)

@@ -255,10 +255,19 @@ static void refuses_once(void)
 	bench_free(bench);
 }
 
-/* As initiator: three more sendings, then what was refused is the reason. */
+static char trying[EVENT_TEXT_MAX];
+
+static void keep_trying(const struct event *event, void *arg)
+{
+	(void)arg;
+	snprintf(trying, sizeof(trying), "%s", ((const struct event_sa *)event)->text);
+}
+
+/* As initiator: three more sendings, then what was refused is the reason; meanwhile who waits hears of that and not of silence. */
 static void refused_ends_soon(void)
 {
 	struct bench *bench = bench_new(INITIATOR);
+	struct subscription *subscription = bus_subscribe(bench->bus, bench->loop, EVENT_BIT(EVENT_TRYING), keep_trying, NULL);
 
 	CU_ASSERT_EQUAL(exchange_start(bench->sa, &phase1, NULL), 0);
 	(void)ex_refuse(bench_exchange(bench), 0, "bad-proof", "it is wrong");
@@ -267,6 +276,8 @@ static void refused_ends_soon(void)
 	CU_ASSERT_PTR_NULL(bench_exchange(bench));
 	CU_ASSERT_EQUAL(bench->sent_count, 1 + TRIES_REFUSED);
 	CU_ASSERT(bench->final_failures == 1);
+	CU_ASSERT_STRING_EQUAL(trying, "what came is refused, and message 1 is sent again in case that it was damaged on the way: it is wrong");
+	bus_unsubscribe(bench->bus, subscription);
 	bench_free(bench);
 }
 

@@ -53,7 +53,9 @@ static void warnings(void)
 	set(&run, NOW + 10 * DAY, NOW + 200 * DAY, NOW - 1);
 	expiry_say(run.settings, NOW, log_root(run.log.log));
 	CU_ASSERT_EQUAL(lines_of(&run), 2);
+	CU_ASSERT(kept_log_has(&run.log, "warn  cert-expires: "));
 	CU_ASSERT(kept_log_has(&run.log, "t.conf:2: our certificate: certificate CN=left (serial ) expires on 2026-01-11 00:00:00 UTC, in 10 days; renew it before"));
+	CU_ASSERT(kept_log_has(&run.log, "error cert-expires: "));
 	CU_ASSERT(kept_log_has(&run.log, "t.conf:12: authority: certificate CN=corp (serial ) expired on 2025-12-31 23:59:59 UTC"));
 	/* A day later again. */
 	expiry_say(run.settings, NOW + DAY, log_root(run.log.log));

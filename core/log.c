@@ -314,10 +314,16 @@ static size_t repeat_slot(struct log *log)
 /* Under a hash that a peer cannot aim: 64 bits stand for code and peer. */
 static uint64_t repeat_key(const struct line *line, const char *who)
 {
-	char both[CODE_MAX + sizeof(line->fields.peer) + 2];
+	char both[CODE_MAX + TEXT_MAX + 2];
 	int len = snprintf(both, sizeof(both), "%s %s", line->code, who);
 
 	return map_hash(both, (size_t)len);
+}
+
+/* Lines that are about nobody are equal when they say the same: of two servers that fail both are to be named. */
+static bool is_about_nobody(const struct line *line)
+{
+	return !*line->fields.peer && !*line->fields.connection;
 }
 
 /* Under the lock. False: there is no such entry; `is_full` tells whether there is room for one. */
@@ -358,7 +364,7 @@ static void repeat_begin(struct log *log, const struct line *line, uint64_t key,
  */
 static bool line_repeats(struct log *log, const struct line *line)
 {
-	uint64_t key = repeat_key(line, *line->fields.peer ? line->fields.peer : line->fields.connection);
+	uint64_t key = repeat_key(line, *line->fields.peer ? line->fields.peer : is_about_nobody(line) ? line->text : line->fields.connection);
 	uint64_t now = monotonic_now();
 	bool is_full, is_shared;
 
@@ -412,6 +418,16 @@ static void line_head(struct line *line, const struct log_context *ctx, const ch
 	escape_field(f->exchange, sizeof(f->exchange));
 }
 
+static void line_text(struct line *line, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+static void line_text(struct line *line, const char *format, va_list args)
+{
+	char raw[TEXT_MAX + 4];            /* longer than `text`: what does not fit is seen to be cut */
+
+	if (vsnprintf(raw, sizeof(raw), format, args) < 0)
+		raw[0] = '\0';
+	log_escape(line->text, sizeof(line->text), bytes_text(raw));
+}
+
 void log_line(const struct log_context *ctx, enum log_level level, const char *code, const char *format, ...)
 {
 	struct log *log = ctx->log;
@@ -421,19 +437,20 @@ void log_line(const struct log_context *ctx, enum log_level level, const char *c
 	if (!log_wants(ctx, level))
 		return;
 	line_head(&line, ctx, code);
-	if (code && (level == LEVEL_WARN || level == LEVEL_INFO) && line_repeats(log, &line)) {
-		errno = saved;
-		return;
-	}
-
-	char raw[TEXT_MAX + 4];            /* longer than `text`: what does not fit is seen to be cut */
+	bool is_counted = code && (level == LEVEL_WARN || level == LEVEL_INFO), has_text = is_counted && is_about_nobody(&line);
 	va_list args;
 	va_start(args, format);
 	errno = saved;
-	if (vsnprintf(raw, sizeof(raw), format, args) < 0)
-		raw[0] = '\0';
+	if (has_text)
+		line_text(&line, format, args);
+	bool is_repeat = is_counted && line_repeats(log, &line);
+	errno = saved;
+	if (!is_repeat && !has_text)
+		line_text(&line, format, args);
 	va_end(args);
-	log_escape(line.text, sizeof(line.text), bytes_text(raw));
+	errno = saved;
+	if (is_repeat)
+		return;
 
 	pthread_mutex_lock(&log->lock);
 	repeats_flush(log, monotonic_now());

@@ -56,9 +56,9 @@ bool log_wants(const struct log_context *ctx, enum log_level level);
 
 /*
  * `code` is a stable event code in lower case with dashes ("proposal-mismatch") or NULL. Equal lines of
- * level warn and info with a code (same code and peer) within LOG_REPEAT_SECONDS are counted, and the
- * count is printed when the time is over, so that a scanner cannot fill the disk. Beyond a few hundred peers at once
- * those of one code are counted together.
+ * level warn and info with a code (same code and peer; without a peer the same connection; without that the same text) within
+ * LOG_REPEAT_SECONDS are counted, and the count is printed when the time is over, so that a scanner cannot fill the disk. Beyond a few
+ * hundred peers at once those of one code are counted together.
  */
 enum { LOG_REPEAT_SECONDS = 10, LOG_LINE_MAX = 2048 };
 void log_line(const struct log_context *ctx, enum log_level level, const char *code, const char *format, ...)

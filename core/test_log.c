@@ -251,6 +251,21 @@ static void count_appears_without_a_further_repeat(void)
 	CU_ASSERT_EQUAL(captured.count, 5);
 }
 
+static void lines_about_nobody_differ_by_their_text(void)
+{
+	struct log *log = start((struct log_options){ .level = LEVEL_INFO });
+
+	for (int i = 0; i < 6; i++)
+		log_at(log_root(log), LEVEL_WARN, "server-down", "server %d", i % 2);
+	CU_ASSERT_EQUAL(captured.count, 2);
+	CU_ASSERT_STRING_EQUAL(captured.lines[1], "warn  server-down: server 1");
+	/* However many there are. */
+	for (int i = 0; i < 5000; i++)
+		log_at(log_root(log), LEVEL_WARN, "server-down", "server %d", i);
+	CU_ASSERT(captured.count < 300);
+	log_free(log);
+}
+
 static void errors_and_plain_lines_are_never_counted(void)
 {
 	struct log *log = start((struct log_options){ .level = LEVEL_DEBUG });
@@ -351,6 +366,7 @@ static const struct unit_case cases[] = {
 	{ "a JSON line is one object without empty members", json_line_is_an_object },
 	{ "repeats of one code and peer are counted and the count is printed", repeats_are_counted },
 	{ "the count appears at the next line of any kind, or at the end", count_appears_without_a_further_repeat },
+	{ "lines about nobody differ by their text", lines_about_nobody_differ_by_their_text },
 	{ "errors, debug lines and lines without a code are never counted", errors_and_plain_lines_are_never_counted },
 	{ "connections without a peer are told apart", connections_without_a_peer_differ },
 	{ "a thousand peers share a count, and no line is lost from it", many_peers_share_a_count },
