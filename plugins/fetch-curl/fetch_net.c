@@ -5,9 +5,12 @@
  */
 #include <curl/curl.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +20,8 @@ enum {
 	HEADERS_MAX = 64 << 10,            /* octets in all; libcurl bounds each, not their number                     */
 	CANCEL_MS = 100,                   /* how soon a transfer that is given up ends                                */
 	FIRST_ROOM = 16 << 10,             /* octets of memory to begin with                                           */
+	SOCKETS_MAX = 8,                   /* at once: addresses of a host are tried two at a time             */
+	LDAP_EXTRA = 64 << 10,             /* octets that a directory may send beside the document                     */
 };
 
 /* One transfer, the helper's. */
@@ -30,6 +35,8 @@ struct transfer {
 	uint64_t deadline;                 /* ms                                                                       */
 	CURL *easy;
 	size_t room, headers;
+	struct { int fd; ino_t inode; } sockets[SOCKETS_MAX];      /* open ones                                        */
+	unsigned socket_count;
 	bool is_conditional;
 	bool is_too_large, has_too_many_headers, is_refused, is_out_of_memory;
 	char refusal[FETCH_WHY_MAX], error[CURL_ERROR_SIZE];
@@ -54,6 +61,13 @@ static uint64_t now_ms(void)
 
 /* ---- what libcurl calls ---- */
 
+static ino_t inode_of(int fd)
+{
+	struct stat file;
+
+	return fstat(fd, &file) == 0 && S_ISSOCK(file.st_mode) ? file.st_ino : 0;
+}
+
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 {
 	struct transfer *t = arg;
@@ -67,7 +81,27 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 			return CURL_SOCKET_BAD;
 		}
 	}
-	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+	int fd = t->socket_count < SOCKETS_MAX ? socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol) : CURL_SOCKET_BAD;
+	if (fd >= 0) {
+		t->sockets[t->socket_count].fd = fd;
+		t->sockets[t->socket_count++].inode = inode_of(fd);
+	}
+	return fd;
+}
+
+/* libcurl closes what libldap has closed before; by then the number may be another thread's. */
+static int close_socket(void *arg, curl_socket_t fd)
+{
+	struct transfer *t = arg;
+	unsigned i = 0;
+
+	while (i < t->socket_count && t->sockets[i].fd != fd)
+		i++;
+	if (i == t->socket_count)
+		return 0;
+	bool is_ours = t->sockets[i].inode && inode_of(fd) == t->sockets[i].inode;
+	t->sockets[i] = t->sockets[--t->socket_count];
+	return is_ours ? close(fd) : 0;
 }
 
 static bool make_room(struct transfer *t, size_t len)
@@ -224,6 +258,8 @@ static void set_request(struct transfer *t, struct curl_slist *headers)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, t);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_data);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
@@ -238,6 +274,19 @@ static void set_request(struct transfer *t, struct curl_slist *headers)
 	}
 }
 
+/* libldap takes a message whole, whatever length it says, before libcurl tells us of the first octet: up to 2 GiB. */
+static bool has_too_much(struct transfer *t)
+{
+	for (unsigned i = 0; i < t->socket_count && strncmp(t->url, "ldap", 4) == 0; i++) {
+		struct tcp_info info = { 0 };
+		socklen_t len = sizeof(info);
+
+		if (getsockopt(t->sockets[i].fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+			t->is_too_large |= info.tcpi_bytes_received > t->request->size_max + LDAP_EXTRA;
+	}
+	return t->is_too_large;
+}
+
 /* Until it is over or nobody wants it any more. */
 static CURLcode run(struct transfer *t)
 {
@@ -250,7 +299,7 @@ static CURLcode run(struct transfer *t)
 		curl_multi_cleanup(multi);
 		return result;
 	}
-	while (running && !(t->request->cancel && atomic_load(t->request->cancel)))
+	while (running && !has_too_much(t) && !(t->request->cancel && atomic_load(t->request->cancel)))
 		if (curl_multi_perform(multi, &running) || (running && curl_multi_poll(multi, NULL, 0, CANCEL_MS, NULL)))
 			break;
 	if (running)

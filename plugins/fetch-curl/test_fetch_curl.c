@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_fetch_curl.c - the plugin against servers that answer well, and against those that do not. */
+/* test_fetch_curl.c - the plugin against servers that answer well, and against those that do not; directories are test_fetch_ldap.c's. */
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
@@ -407,54 +407,6 @@ static void files(void)
 	end();
 }
 
-/* ---- ldap ---- */
-
-/* Answers a bind with success, and a search with one entry that has one value. Lengths of one octet suffice. */
-static void serve_ldap(struct web_request *request)
-{
-	uint8_t in[512];
-	static const uint8_t bound[] = { 0x30, 0x0c, 0x02, 0x01, 0, 0x61, 0x07, 0x0a, 0x01, 0x00, 0x04, 0x00, 0x04, 0x00 };
-	static const uint8_t entry[] = {
-		0x30, 0x2c, 0x02, 0x01, 0, 0x64, 0x27, 0x04, 0x04, 'c', 'n', '=', 'x', 0x30, 0x1f, 0x30, 0x1d, 0x04, 0x14,
-		'c', 'r', 'l', 'c', 'r', 'l', 'c', 'r', 'l', 'c', 'r', 'l', 'x', ';', 'b', 'i', 'n', 'a', 'r', 'y', 0x31, 0x05, 0x04, 0x03, 0x30, 0x01, 0x00,
-	};
-	static const uint8_t done[] = { 0x30, 0x0c, 0x02, 0x01, 0, 0x65, 0x07, 0x0a, 0x01, 0x00, 0x04, 0x00, 0x04, 0x00 };
-	uint8_t out[sizeof(entry)];
-	ssize_t n;
-
-	while ((n = web_read(request, in, sizeof(in))) > 5) {
-		bool is_bind = in[5] == 0x60, is_search = in[5] == 0x63;
-
-		memcpy(out, is_bind ? bound : entry, is_bind ? sizeof(bound) : sizeof(entry));
-		out[4] = in[4];
-		if (is_bind || is_search)
-			(void)web_write(request, bytes_of(out, is_bind ? sizeof(bound) : sizeof(entry)));
-		if (!is_search)
-			continue;
-		memcpy(out, done, sizeof(done));
-		out[4] = in[4];
-		(void)web_write(request, bytes_of(out, sizeof(done)));
-	}
-}
-
-static void ldap(void)
-{
-	struct fetch_request request = request_of(NULL);
-	char url[FETCH_URL_MAX];
-
-	begin(NULL, 0);
-	f.server.is_raw = true;
-	f.server.serve = serve_ldap;
-	request.url = url;
-	snprintf(url, sizeof(url), "ldap://127.0.0.1:%u/cn=x?crlcrlcrlcrlx;binary", f.server.port);
-	CU_ASSERT_EQUAL(f.fetcher->get(f.state, &request, &f.answer), 0);
-	CU_ASSERT(f.answer.len == 3 && f.answer.data && memcmp(f.answer.data, "\x30\x01\x00", 3) == 0);
-	free(f.answer.data);
-	request.post = bytes_text("x");
-	CU_ASSERT_EQUAL(f.fetcher->get(f.state, &request, &f.answer), FAULT_INPUT);
-	end();
-}
-
 /* ---- TLS ---- */
 
 /* A certificate for "localhost" that signs itself; its PEM goes to a file, too. */
@@ -535,7 +487,6 @@ static const struct unit_case cases[] = {
 	{ "settings that make no sense are refused", settings },
 	{ "a configured proxy is used, but not to reach its own machine", proxy },
 	{ "configured files are read, pipes and devices are not", files },
-	{ "an attribute is fetched by ldap", ldap },
 	{ "a server with another name, or of an unknown authority, is not believed", tls },
 };
 
