@@ -120,7 +120,19 @@ static void say_as_before(struct waiting *w, struct auth_failure *failure)
 		w->said = *failure;
 }
 
-static enum verdict ask(struct exchange *ex, struct waiting *w, struct cert_check_query *query, struct auth_failure *failure)
+static void refuse(const struct ca_settings *ca, const struct cert_failure *found, struct auth_failure *failure)
+{
+	bool is_known = strncmp(found->code, "revoked-", 8) == 0;
+
+	snprintf(failure->code, sizeof(failure->code), "%s", found->code);
+	if (is_known)
+		snprintf(failure->why, sizeof(failure->why), "%s", found->why);
+	else
+		snprintf(failure->why, sizeof(failure->why), "%.500s; <ca name=\"%.60s\"> has revocation=\"strict\": mend that, or name another place with crl or ocsp there",
+			 found->why, ca->name);
+}
+
+static enum verdict ask(struct exchange *ex, struct waiting *w, struct cert_check_query *query, const struct ca_settings *ca, struct auth_failure *failure)
 {
 	struct cert_failure found = { NULL, "" };
 
@@ -141,8 +153,7 @@ static enum verdict ask(struct exchange *ex, struct waiting *w, struct cert_chec
 		log_at(&ex->ctx, level, found.code, "%s; revocation=\"if-possible\" lets it pass", found.why);
 	if (result == 0)
 		return STEP_OK;
-	snprintf(failure->code, sizeof(failure->code), "%s", found.code);
-	snprintf(failure->why, sizeof(failure->why), "%s", found.why);
+	refuse(ca, &found, failure);
 	say_as_before(w, failure);
 	return STEP_DROP;
 }
@@ -167,5 +178,5 @@ enum verdict revocation_step(struct exchange *ex, const struct connection_settin
 		.others = others, .other_count = count, .now = time(NULL),
 	};
 	struct waiting *w = waiting_of(ex, check);
-	return w ? ask(ex, w, &query, failure) : ex_fault(ex, "no room to wait for CRLs and OCSP answers", FAULT_MEMORY);
+	return w ? ask(ex, w, &query, ca, failure) : ex_fault(ex, "no room to wait for CRLs and OCSP answers", FAULT_MEMORY);
 }

@@ -315,10 +315,7 @@ static bool is_given_up(const struct store *store, const struct document *d)
 {
 	if (d->content || d->is_forced || d->since + QUEUE_SECONDS > store->clock())
 		return false;
-	LIST_EACH(it, &store->waiters)
-		if (waits_for(CONTAINER(it, struct cert_waiter, in_check), d))
-			return false;
-	return true;
+	return !is_awaited(store, d);
 }
 
 void store_start(struct store *store)

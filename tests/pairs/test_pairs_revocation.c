@@ -202,6 +202,7 @@ static void server_faults(void)
 		CU_ASSERT(run_until(pair, is_refused));
 		CU_ASSERT_STRING_EQUAL(pair->side[RIGHT].last_code, "revocation-unreachable");
 		CU_ASSERT(side_said(&pair->side[RIGHT], rows[i].says));
+		CU_ASSERT(side_said(&pair->side[RIGHT], "has revocation=\"strict\": mend that, or name another place"));
 		pair_free(pair);
 		pair = pair_of("left", rows[i].path, "if-possible");
 		CU_ASSERT_EQUAL(side_up(&pair->side[LEFT], "h", NULL), 0);
