@@ -28,7 +28,8 @@ enum {
 	FOREIGN_MAX = 6,                     /* of what certificates name: the other threads are for configured places */
 	QUEUE_SECONDS = 30,                  /* what is queued so long, not kept and not waited for, is let go         */
 	FETCH_MS = 30000, CONNECT_MS = 5000, /* of one fetch, of its beginning                                         */
-	SLOW_OCTETS = 100, SLOW_SECONDS = 10,/* a server that sends fewer octets a second, so long, is left            */
+	/* A server that sends fewer octets a second, so long, is left: longer than a negotiation waits, so what ends that is not left to chance. */
+	SLOW_OCTETS = 100, SLOW_SECONDS = CERT_CHECK_SECONDS + 5,
 	HURRY_SECONDS = 3,                   /* after these the next place is asked, too                               */
 	FAILED_SECONDS = 60,                 /* a place that failed is left alone so long                              */
 	AGAIN_SECONDS = 60,                  /* and one whose document does not help, too                              */

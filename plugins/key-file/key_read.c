@@ -73,7 +73,7 @@ static int not_private(const char *path, struct bytes file, char why[WHY_MAX])
 static int not_opened(const char *path, struct bytes passphrase, char why[WHY_MAX])
 {
 	if (passphrase.at)
-		snprintf(why, WHY_MAX, "%s is encrypted, and the passphrase is wrong", path);
+		snprintf(why, WHY_MAX, "%s is encrypted, and the passphrase is wrong: see the file that passphrase-file= names", path);
 	else
 		snprintf(why, WHY_MAX, "%s is encrypted: write its passphrase into a file that only root can read, and name that with passphrase-file=",
 			 path);
