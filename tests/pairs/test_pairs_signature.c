@@ -239,19 +239,26 @@ static struct slow {
 	const struct services *services;
 	atomic_uint milliseconds, calls;
 	atomic_bool fails;
-} slow;
+	size_t keys;                         /* index of the pair in test_keys                            */
+	/* What the left one makes instead of a signature; NULL: the signature. */
+	int (*forge)(struct private_key *real, struct bytes octets, uint8_t *out, size_t *len, char why[WHY_MAX]);
+} slow = { .keys = 1 };
 
 struct slow_key {
 	struct private_key key;
+	bool is_left;
 	struct private_key *real;
 };
 
 static int slow_sign(struct private_key *key, struct bytes octets, uint8_t *out, size_t *len, char why[WHY_MAX])
 {
-	struct private_key *real = CONTAINER(key, struct slow_key, key)->real;
+	const struct slow_key *slow_key = CONTAINER(key, struct slow_key, key);
+	struct private_key *real = slow_key->real;
 
 	atomic_fetch_add(&slow.calls, 1);
 	usleep(atomic_load(&slow.milliseconds) * 1000);
+	if (slow.forge && slow_key->is_left)
+		return slow.forge(real, octets, out, len, why);
 	if (!atomic_load(&slow.fails))
 		return real->sign(real, octets, out, len, why);
 	snprintf(why, WHY_MAX, "the token \"test\" was pulled out: put it back");
@@ -269,7 +276,7 @@ static void slow_free(struct private_key *key)
 static int slow_load(void *state, const struct key_request *request, struct private_key **out, char why[WHY_MAX])
 {
 	const struct provider *file = services_find(slow.services, SERVICE_KEY, "file");
-	const char *pem = test_keys[1].private_pem[strcmp(request->where, "pkcs11:right") == 0];
+	const char *pem = test_keys[slow.keys].private_pem[strcmp(request->where, "pkcs11:right") == 0];
 	struct slow_key *key = calloc(1, sizeof(*key));
 	char path[] = "/tmp/keyferry-slow-XXXXXX";
 	int fd = mkstemp(path);
@@ -280,6 +287,7 @@ static int slow_load(void *state, const struct key_request *request, struct priv
 	    ((const struct key_store *)file->ops)->load(file->state, &real, &key->real, why) != 0)
 		abort();
 	unlink(path);
+	key->is_left = strcmp(request->where, "pkcs11:left") == 0;
 	key->key = (struct private_key){
 		.kind = key->real->kind, .bits = key->real->bits, .spki = key->real->spki, .may_block = true, .sign = slow_sign, .free = slow_free,
 	};
@@ -310,7 +318,7 @@ static struct pair *slow_pair(const char *left_key, const char *right_key)
 	char left[2048], right[2048];
 	struct pair_options options = { .left = left, .right = right, .left_psk = "", .right_psk = "", .files = files, .linked = linked };
 
-	key_files(files, &test_keys[1]);
+	key_files(files, &test_keys[slow.keys]);
 	document(left, LEFT, "aes128-sha256-curve25519", left_key, "public-key=\"right.pub\"");
 	document(right, RIGHT, "aes128-sha256-curve25519", right_key, "public-key=\"left.pub\"");
 	atomic_store(&slow.milliseconds, 20);
@@ -431,6 +439,78 @@ static void slow_fails(void)
 	pair_free(pair);
 }
 
+/* ---- signatures of another shape ---- */
+
+static int over_changed(struct private_key *real, struct bytes octets, uint8_t *out, size_t *len, char why[WHY_MAX])
+{
+	uint8_t changed[HASH_SIZE_MAX];
+
+	memcpy(changed, octets.at, octets.len);
+	changed[octets.len - 1] ^= 1;
+	return real->sign(real, bytes_of(changed, octets.len), out, len, why);
+}
+
+static int over_fewer(struct private_key *real, struct bytes octets, uint8_t *out, size_t *len, char why[WHY_MAX])
+{
+	return real->sign(real, bytes_of(octets.at, octets.len - 1), out, len, why);
+}
+
+static int over_more(struct private_key *real, struct bytes octets, uint8_t *out, size_t *len, char why[WHY_MAX])
+{
+	uint8_t more[HASH_SIZE_MAX + 1] = { 0 };
+
+	memcpy(more, octets.at, octets.len);
+	return real->sign(real, bytes_of(more, octets.len + 1), out, len, why);
+}
+
+static int shorter(struct private_key *real, struct bytes octets, uint8_t *out, size_t *len, char why[WHY_MAX])
+{
+	int fault = real->sign(real, octets, out, len, why);
+
+	--*len;
+	return fault;
+}
+
+static int longer(struct private_key *real, struct bytes octets, uint8_t *out, size_t *len, char why[WHY_MAX])
+{
+	int fault = real->sign(real, octets, out, len, why);
+
+	out[(*len)++] = 0;
+	return fault;
+}
+
+static int zeros(struct private_key *real, struct bytes octets, uint8_t *out, size_t *len, char why[WHY_MAX])
+{
+	int fault = real->sign(real, octets, out, len, why);
+
+	memset(out, 0, *len);
+	return fault;
+}
+
+static void forged_shapes(void)
+{
+	static int (*const forge[])(struct private_key *, struct bytes, uint8_t *, size_t *, char *) = { over_changed, shorter, longer, zeros, over_fewer, over_more };
+
+	/* RSA and an ECDSA curve; our backends do not sign another length with the latter, see tests/vectors/ecdsa.txt. */
+	for (slow.keys = 0; slow.keys < 2; slow.keys++)
+		for (size_t i = 0; i < COUNT(forge) - (slow.keys == 0 ? 0 : 2); i++) {
+			struct pair *pair = slow_pair("key=\"pkcs11:left\"", "key=\"right.key\"");
+			slow.forge = forge[i];
+			CU_ASSERT_EQUAL(side_up(&pair->side[LEFT], "t", NULL), 0);
+			/* Helpers do not know of the virtual clock. */
+			for (int ms = 0; ms < 10000 && strcmp(pair->side[RIGHT].last_code, "bad-signature") != 0; ms++) {
+				pair_run(pair, 1);
+				usleep(1000);
+			}
+			CU_ASSERT_STRING_EQUAL(pair->side[RIGHT].last_code, "bad-signature");
+			CU_ASSERT(side_said(&pair->side[RIGHT], "octets) is not by the private key of left.pub"));
+			CU_ASSERT_EQUAL(side_sas(&pair->side[RIGHT]), 0);
+			slow.forge = NULL;
+			pair_free(pair);
+		}
+	slow.keys = 1;
+}
+
 static const struct unit_case cases[] = {
 	{ "RSA and ECDSA keys that know each other come up with every hash, between all backends", every_method },
 	{ "an initiator with another key than the expected one is refused, and told", wrong_initiator },
@@ -443,6 +523,7 @@ static const struct unit_case cases[] = {
 	{ "a key that blocks signs on a helper while the exchange waits, in both roles", slow_keys },
 	{ "a forgery that comes first while a key signs does not keep the right message out", forged_while_slow },
 	{ "what waits for a key may end before that has signed", ended_while_slow },
+	{ "a signature of another length, or over another hash, a shorter or a longer one, is refused with its line", forged_shapes },
 	{ "a key that cannot sign ends the attempt with its reason, and serves again later", slow_fails },
 };
 
